@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// protoc-gen-bulkhead: protoc's plugin that writes guest layouts. It reads abi/schema/*.proto with the options of
+// guest_layout.proto. It must not know: what the layouts are used for.
+#include <memory>
+#include <string>
+
+#include <google/protobuf/compiler/code_generator.h>
+#include <google/protobuf/compiler/plugin.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream.h>
+
+#include "emit.hpp"
+
+namespace bulkhead::generator {
+namespace {
+
+void write_file(google::protobuf::compiler::GeneratorContext& context, const std::string& name,
+                const std::string& text) {
+    const std::unique_ptr<google::protobuf::io::ZeroCopyOutputStream> stream{context.Open(name)};
+    google::protobuf::io::CodedOutputStream{stream.get()}.WriteString(text);
+}
+
+class LayoutGenerator final : public google::protobuf::compiler::CodeGenerator {
+public:
+    bool Generate(const google::protobuf::FileDescriptor* file, const std::string&,
+                  google::protobuf::compiler::GeneratorContext* context, std::string* error) const override {
+        try {
+            const Structures structures = read_structures(*file);
+            const std::string schema = file->name().substr(0, file->name().rfind(".proto"));
+            write_file(*context, schema + ".layout.hpp", emit_header(schema, structures));
+            write_file(*context, schema + ".check.cpp", emit_check(schema, structures));
+            return true;
+        } catch (const SchemaError& wrong) {
+            *error = wrong.what();
+            return false;
+        }
+    }
+    std::uint64_t GetSupportedFeatures() const override { return FEATURE_PROTO3_OPTIONAL; }
+};
+
+} // namespace
+} // namespace bulkhead::generator
+
+int main(int argc, char** argv) {
+    const bulkhead::generator::LayoutGenerator generator;
+    return google::protobuf::compiler::PluginMain(argc, argv, &generator);
+}

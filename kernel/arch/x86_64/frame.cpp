@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// A component thread's registers seen through the system-call convention (bulkhead/abi/syscall.hpp).
+#include <arch/arch.hpp>
+
+namespace bulkhead::kernel::arch {
+
+namespace {
+
+constexpr std::uint64_t initial_flags = 0x202; // IF and the bit that is always 1
+constexpr std::uint64_t syscall_instruction_bytes = 2;
+
+} // namespace
+
+void restart_syscall(UserFrame& frame) {
+    frame.rip -= syscall_instruction_bytes;
+    frame.by_iret = 1; // SYSRET would not restore the arguments
+}
+
+void init_frame(UserFrame& frame, std::uint64_t rip, std::uint64_t rsp, std::uint64_t argument) {
+    frame = {};
+    frame.gpr[static_cast<unsigned>(Gpr::rdi)] = argument;
+    frame.gpr[static_cast<unsigned>(Gpr::rsp)] = rsp;
+    frame.rip = rip;
+    frame.rflags = initial_flags;
+    frame.by_iret = 1;
+}
+
+} // namespace bulkhead::kernel::arch

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the processor can do, as far as guests are concerned. Read once, on the first CPU; all CPUs are alike.
+#pragma once
+
+#include "validate.hpp"
+
+#include <cstdint>
+
+namespace bulkhead::kernel::svm {
+
+struct Features {
+    std::uint32_t asids;
+    bool flush_by_asid;
+    bool decode_assists;
+    bool tsc_aux;                     ///< RDTSCP or RDPID
+    bool branch_barrier;              ///< IBPB
+    std::uint64_t xcr0;               ///< all state components; 0: no XSAVE
+    std::uint32_t vector_state_bytes; ///< for all of them
+    GuestLimits limits;
+};
+
+Features detect_features();
+
+} // namespace bulkhead::kernel::svm

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// System calls of the current thread.
+#include "entry/syscall.hpp"
+
+#include "entry/invoke.hpp"
+#include "entry/lookup.hpp"
+#include "ipc/call.hpp"
+#include "object/control.hpp"
+#include "sched/scheduler.hpp"
+
+namespace bulkhead::kernel {
+
+namespace {
+
+void set_result(Thread& thread, Status status, std::uint64_t value = 0) {
+    arch::set_syscall_result(thread.frame, status, value);
+}
+
+void do_call(Thread& thread, const arch::SyscallArguments& args) {
+    const auto portal = find_object<Portal>(thread, args.a0, ObjectType::portal, Rights::write);
+    Status status = portal.status;
+    if (status == Status::ok) {
+        status = ipc::call(thread, *portal.object, portal.slot->capability.badge, MessageInfo::unpack(args.a1));
+    }
+    if (status != Status::ok) {
+        set_result(thread, status);
+    }
+}
+
+void do_signal(Thread& thread, std::uint64_t selector) {
+    const auto set = find_object<EventSet>(thread, selector, ObjectType::event_set, Rights::write);
+    if (set.status == Status::ok) {
+        signal(*set.object, static_cast<std::uint32_t>(set.slot->capability.badge));
+    }
+    set_result(thread, set.status);
+}
+
+void do_wait(Thread& thread, const arch::SyscallArguments& args) {
+    const auto set = find_object<EventSet>(thread, args.a0, ObjectType::event_set, Rights::read);
+    if (set.status != Status::ok) {
+        return set_result(thread, set.status);
+    }
+    if (set.object->any()) {
+        return set_result(thread, Status::ok);
+    }
+    const std::uint64_t deadline = args.a1;
+    if (deadline != 0 && arch::now() >= deadline) {
+        return set_result(thread, Status::timeout);
+    }
+    if (set.object->waiter) {
+        return set_result(thread, Status::busy);
+    }
+    set.object->waiter.set(&thread);
+    thread.waits_for.set(set.object);
+    thread.state = Thread::State::waiting;
+    scheduler::block(thread);
+    if (deadline != 0) {
+        scheduler::arm(arch::this_cpu(), thread.deadline, deadline);
+    }
+}
+
+void do_vcpu_run(Thread& thread, const arch::SyscallArguments& args) {
+    const auto vcpu = find_object<Vcpu>(thread, args.a0, ObjectType::vcpu, Rights::control);
+    if (vcpu.status != Status::ok) {
+        return set_result(thread, vcpu.status);
+    }
+    if (vcpu.object->runner.get() != &thread || !vcpu.object->stage2) {
+        return set_result(thread, Status::busy);
+    }
+    const auto groups = static_cast<VcpuGroups>(args.a1);
+    if (!includes(VcpuGroups::all, groups)) {
+        return set_result(thread, Status::bad_argument);
+    }
+    if (args.a2 != 0) {
+        const auto set = find_object<EventSet>(thread, args.a2, ObjectType::event_set, Rights::write);
+        if (set.status != Status::ok) {
+            return set_result(thread, set.status);
+        }
+        signal(*set.object, static_cast<std::uint32_t>(set.slot->capability.badge));
+    }
+    if (const Status status = arch::vcpu_commit(vcpu.object->pages(), groups); status != Status::ok) {
+        return set_result(thread, status);
+    }
+    thread.in_guest = vcpu.object;
+    const std::uint64_t deadline = args.a3;
+    if (deadline != 0 && arch::now() >= deadline) {
+        return finish_run(thread, Status::timeout);
+    }
+    if (deadline != 0) {
+        scheduler::arm(arch::this_cpu(), thread.deadline, deadline);
+    }
+}
+
+/// A preempted invocation: the thread makes the same system call again.
+void go_on_later(Thread& thread) {
+    arch::restart_syscall(thread.frame);
+    Cpu& cpu = arch::this_cpu();
+    if (cpu.retry_after != nullptr && thread.runnable()) {
+        retry_later(thread, *cpu.retry_after);
+    }
+    cpu.retry_after = nullptr;
+}
+
+} // namespace
+
+void handle_syscall(Thread& thread) {
+    const arch::SyscallArguments args = arch::syscall_arguments(thread.frame);
+    if (args.number >= static_cast<std::uint64_t>(Syscall::count)) {
+        return set_result(thread, Status::bad_method);
+    }
+    switch (static_cast<Syscall>(args.number)) {
+    case Syscall::call:
+        return do_call(thread, args);
+    case Syscall::reply_wait:
+        ipc::reply(thread, MessageInfo::unpack(args.a1));
+        return ipc::receive(thread, args.a4);
+    case Syscall::signal:
+        return do_signal(thread, args.a0);
+    case Syscall::wait:
+        return do_wait(thread, args);
+    case Syscall::vcpu_run:
+        return do_vcpu_run(thread, args);
+    case Syscall::invoke: {
+        const MethodResult result = invoke(thread, args);
+        if (result.preempted) {
+            return go_on_later(thread);
+        }
+        return set_result(thread, result.status, result.value);
+    }
+    case Syscall::yield:
+        thread.budget.slice_left = 0;
+        return set_result(thread, Status::ok);
+    case Syscall::count:
+        break;
+    }
+}
+
+} // namespace bulkhead::kernel

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "object/control.hpp"
+
+#include "ipc/call.hpp"
+#include "sched/scheduler.hpp"
+
+namespace bulkhead::kernel {
+
+namespace {
+
+bool runs_elsewhere(const Thread& thread) {
+    return thread.running_on != no_cpu && thread.running_on != arch::this_cpu().id.value;
+}
+
+/// The thread no longer waits for its set, or for another CPU.
+void end_wait(Thread& thread) {
+    if (thread.state == Thread::State::retrying) {
+        for (std::uint32_t i = 0; i < cpu_count; ++i) {
+            for (Thread** link = &cpus[i]->retrying; *link != nullptr; link = &(*link)->next_retrying) {
+                if (*link == &thread) {
+                    *link = thread.next_retrying;
+                    return;
+                }
+            }
+        }
+    }
+    if (EventSet* const set = thread.waits_for.get()) {
+        set->waiter.clear();
+        thread.waits_for.clear();
+    }
+}
+
+} // namespace
+
+void signal(EventSet& set, std::uint32_t bit) {
+    set.set(bit);
+    if (Thread* const waiter = set.waiter.get()) {
+        end_wait(*waiter);
+        scheduler::disarm(waiter->deadline);
+        arch::set_syscall_result(waiter->frame, Status::ok, 0);
+        scheduler::resume(*waiter);
+        return;
+    }
+    Thread* const bound = set.bound.get();
+    if (bound == nullptr) {
+        return;
+    }
+    if (bound->state == Thread::State::receiving) {
+        scheduler::disarm(bound->deadline);
+        arch::set_syscall_result(bound->frame, Status::signalled, 0);
+        scheduler::resume(*bound);
+    } else if (bound->in_guest != nullptr) {
+        if (runs_elsewhere(*bound)) {
+            kick(*cpus[bound->running_on]); // that CPU sees the news when it has left the guest
+        } else {
+            finish_run(*bound, Status::signalled);
+        }
+    }
+}
+
+void finish_run(Thread& thread, Status status, ExitReason reason) {
+    Vcpu& vcpu = *thread.in_guest;
+    if (status != Status::ok) {
+        vcpu.state().exit_reason = static_cast<std::uint32_t>(ExitReason::none);
+        arch::vcpu_expose(vcpu.pages(), VcpuGroups::every_exit);
+    }
+    thread.in_guest = nullptr;
+    scheduler::disarm(thread.deadline);
+    arch::set_syscall_result(thread.frame, status, static_cast<std::uint64_t>(reason));
+}
+
+void on_deadline(Thread& thread) {
+    switch (thread.state) {
+    case Thread::State::receiving:
+        arch::set_syscall_result(thread.frame, Status::timeout, 0);
+        scheduler::resume(thread);
+        break;
+    case Thread::State::waiting:
+        end_wait(thread);
+        arch::set_syscall_result(thread.frame, Status::timeout, 0);
+        scheduler::resume(thread);
+        break;
+    case Thread::State::running:
+        if (thread.in_guest != nullptr) {
+            // Deadlines of a running guest are in the list of the CPU that runs it.
+            finish_run(thread, Status::timeout);
+        }
+        break;
+    case Thread::State::stopped:
+    case Thread::State::faulted:
+    case Thread::State::calling:
+    case Thread::State::retrying:
+        break;
+    }
+}
+
+Step stop(Thread& thread, Thread::State state) {
+    if (runs_elsewhere(thread)) {
+        thread.state = state; // not chosen again
+        kick_and_retry(*cpus[thread.running_on]);
+        return Step::wait;
+    }
+    ipc::abandon(thread);
+    end_wait(thread);
+    thread.state = state;
+    if (thread.in_guest != nullptr) {
+        finish_run(thread, Status::aborted);
+    }
+    scheduler::disarm(thread.deadline);
+    ipc::abort_callers(thread);
+    scheduler::block(thread);
+    return Step::done;
+}
+
+void retry_later(Thread& thread, Cpu& cpu) {
+    thread.state = Thread::State::retrying;
+    thread.next_retrying = cpu.retrying;
+    cpu.retrying = &thread;
+    scheduler::block(thread);
+}
+
+void retry_now(Cpu& cpu) {
+    while (Thread* const thread = cpu.retrying) {
+        cpu.retrying = thread->next_retrying;
+        scheduler::resume(*thread);
+    }
+}
+
+void start(Thread& thread) {
+    scheduler::resume(thread);
+}
+
+void fault(Thread& thread, std::uint64_t vector, std::uint64_t error, std::uint64_t address) {
+    const arch::UserFrame& frame = thread.frame;
+    FaultState& fault = thread.fault;
+    fault = {vector, error, address, frame.rip, frame.gpr[static_cast<unsigned>(Gpr::rsp)], frame.rflags, {}};
+    for (unsigned i = 0; i < 16; ++i) {
+        fault.gpr[i] = frame.gpr[i];
+    }
+    const Step step = stop(thread, Thread::State::faulted);
+    static_cast<void>(step); // it runs here
+    if (EventSet* const events = thread.fault_events.get()) {
+        signal(*events, thread.fault_bit);
+    }
+}
+
+} // namespace bulkhead::kernel

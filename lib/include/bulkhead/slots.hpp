@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where every component finds what it was given: capability slots and addresses that the spawner (services/root for the
+// system's components, services/domain for monitors) and the component agree on.
+#pragma once
+
+#include <bulkhead/abi/types.hpp>
+
+namespace bulkhead::slot {
+
+// Every component
+inline constexpr Selector cap_space{1};
+inline constexpr Selector address_space{2};
+inline constexpr Selector thread{3};
+inline constexpr Selector events{4};  ///< own EventSet [read | derive]; its page is mapped at `event_page_address`
+inline constexpr Selector untyped{5}; ///< memory for the component's own use, if its manifest entry gives some
+
+// Portals, badged with the component's ClientId; a component has those that the authority manifest lists
+inline constexpr Selector console{8};
+inline constexpr Selector memory{9};
+inline constexpr Selector grant{10};
+inline constexpr Selector event{11};
+inline constexpr Selector domain{12};
+inline constexpr Selector root{13};
+
+// services/console
+inline constexpr Selector uart_ports{16};
+inline constexpr Selector uart_interrupt{17};
+
+// services/memory: Untypeds to lend, from here on
+inline constexpr Selector first_lendable{64};
+inline constexpr std::uint32_t max_lendable = 16;
+
+// services/domain
+inline constexpr Selector cpu_time{16};
+inline constexpr Selector monitor_image{17};  ///< Region [read]: ELF of services/vcpu
+inline constexpr Selector manifest{18};       ///< Region [read]: the whole boot image
+inline constexpr Selector console_events{19}; ///< console's EventSet [write | derive]
+inline constexpr Selector master_console{
+    24}; ///< unbadged portals [write | derive], from which monitors' badged ones are minted
+inline constexpr Selector master_memory{25};
+inline constexpr Selector master_grant{26};
+inline constexpr Selector master_event{27};
+inline constexpr Selector master_domain{28};
+inline constexpr Selector own_portal{29}; ///< portal whose handler is the component's main thread [control]
+
+// services/vcpu (a monitor)
+inline constexpr Selector vcpu{16};   ///< first vCPU; vCPU n at vcpu + n
+inline constexpr Selector stage2{48}; ///< not given to monitors in this version; reserved
+inline constexpr Selector first_port{
+    4096}; ///< slot of event-channel port p is first_port + p: EventSet [write], badged by its receiver
+inline constexpr std::uint32_t monitor_slots = 8192;
+
+// every component: scratch slots for its own use begin here
+inline constexpr Selector first_free{1024};
+
+} // namespace bulkhead::slot
+
+namespace bulkhead::layout {
+
+inline constexpr UserVirt image_base{0x40'0000};
+inline constexpr UserVirt start_message_address{0x7000'0000'0000}; ///< read-only: StartHeader, then a Protobuf message
+inline constexpr UserVirt utcb_address{0x7000'0000'2000};          ///< main thread
+inline constexpr UserVirt event_page_address{0x7000'0000'4000};
+inline constexpr UserVirt stack_top{0x7000'0010'0000}; ///< 64 KiB below it, then a guard page
+inline constexpr std::uint64_t stack_bytes = 64 * 1024;
+
+// monitors
+inline constexpr UserVirt vcpu_state_address{0x7000'1000'0000}; ///< vCPU n at + n * 4096
+inline constexpr UserVirt shared_info_address{0x7000'2000'0000};
+inline constexpr UserVirt guest_window{
+    0x1000'0000'0000}; ///< guest-physical address g at guest_window + g, where g is RAM
+
+struct StartHeader {
+    std::uint32_t magic;  ///< start_magic
+    std::uint32_t length; ///< bytes of the encoded message that follows
+};
+inline constexpr std::uint32_t start_magic = 0x74'72'74'73; // "strt"
+
+} // namespace bulkhead::layout
+
+namespace bulkhead {
+
+/// Badge of every portal that a component calls: who is asking.
+enum class ClientId : std::uint64_t {
+    root = 1,
+    memory = 2,
+    grant = 3,
+    event = 4,
+    domain = 5,
+    console = 6,
+    first_domain = 0x100, ///< monitor of domain d: first_domain + d
+};
+
+/// A domain's number: 1 to max_domains; 0 is nobody, the Xen ABI's DOMID_SELF is resolved at the monitor's edge.
+using DomId = Strong<struct DomIdTag, std::uint16_t>;
+/// An event-channel port; 0 is never a port.
+using Port = Strong<struct PortTag, std::uint32_t>;
+/// A guest frame number.
+using Gfn = Strong<struct GfnTag, std::uint64_t>;
+inline constexpr std::uint32_t max_domains = 64;
+
+} // namespace bulkhead

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers that assembly and the linker script repeat because they cannot include C++ headers.
+#include <bulkhead/slots.hpp>
+
+namespace bulkhead::layout {
+static_assert(utcb_address.value == 0x7000'0000'2000, "crt0.S: UTCB_ADDRESS");
+static_assert(image_base.value == 0x40'0000, "component.ld: start of the image");
+} // namespace bulkhead::layout

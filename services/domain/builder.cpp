@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of building a domain, in the order of their table; see the header.
+#include "builder.hpp"
+
+#include <bulkhead/client.hpp>
+#include <bulkhead/message.hpp>
+#include <bulkhead/xen.hpp>
+
+#include "acpi.hpp"
+#include "guest_loader.hpp"
+#include "neighbours.hpp"
+
+namespace bulkhead::domain {
+namespace {
+
+/// The port that services/event gives first; the monitor is told before it can be asked for.
+constexpr Port console_port{1};
+
+constexpr std::uint64_t range_address(std::uint32_t range) {
+    return range == 0 ? 0 : guest_layout::high_base;
+}
+
+class Build {
+public:
+    Build(const Workshop& workshop, BootImage& kernels, BootImage& ramdisks, DomainRecord& domain,
+          std::uint32_t crash_after_exits)
+        : workshop_{workshop}, kernels_{kernels}, ramdisks_{ramdisks}, domain_{domain}, config_{*domain.config},
+          slots_{domain.id}, crash_after_exits_{crash_after_exits} {}
+
+    BuildFailure run() {
+        struct Step {
+            std::string_view name;
+            bool (Build::*run)();
+        };
+        constexpr Step steps[] = {
+            {"kernel image", &Build::read_kernel},
+            {"ramdisk", &Build::read_ramdisk},
+            {"memory layout", &Build::plan},
+            {"memory", &Build::allocate},
+            {"loading", &Build::load},
+            {"vault", &Build::make_vault},
+            {"guest-physical space", &Build::make_stage2},
+            {"monitor", &Build::spawn_monitor},
+            {"monitor's memory", &Build::give_memory},
+            {"vCPUs", &Build::make_vcpus},
+            {"monitor's portals", &Build::give_portals},
+            {"registration with memory", &Build::tell_memory},
+            {"registration with grant", &Build::tell_grant},
+            {"registration with event", &Build::tell_event},
+            {"registration with console", &Build::tell_console},
+            {"sealing", &Build::seal},
+            {"start", &Build::start},
+        };
+        for (const Step& step : steps) {
+            if (!(this->*step.run)()) {
+                failure_.step = step.name;
+                return failure_;
+            }
+        }
+        return {};
+    }
+
+private:
+    // Each says whether it went well, and leaves the reason if not.
+    bool refuse(std::string_view reason) {
+        failure_.reason = reason;
+        return false;
+    }
+    bool good(Status status) { return status == Status::ok || refuse(to_string(status)); }
+    bool good(std::int32_t answer) {
+        failure_.error = answer;
+        return answer == 0 || refuse(answer == -XEN_ENOMEM ? "not enough memory" : "refused");
+    }
+
+    bool read_kernel() {
+        if (const BootImageError error = kernels_.map(config_.kernel, kernel_); error != BootImageError::none) {
+            return refuse(to_string(error));
+        }
+        const ImageError error = parse_pvh_image(kernel_, image_);
+        if (error == ImageError::bad_elf) {
+            return refuse(to_string(image_.elf_error));
+        }
+        return error == ImageError::none || refuse(to_string(error));
+    }
+
+    bool read_ramdisk() {
+        if (config_.ramdisk.size == 0) {
+            return true;
+        }
+        const BootImageError error = ramdisks_.map(config_.ramdisk, ramdisk_);
+        return error == BootImageError::none || refuse(to_string(error));
+    }
+
+    bool plan() {
+        if (config_.vcpus == 0 || config_.vcpus > max_vcpus) {
+            return refuse("impossible number of vCPUs");
+        }
+        const PlanInput input{config_.memory_bytes, ramdisk_.size(), command_line().size()};
+        const PlanError error = plan_memory(input, image_, plan_);
+        return error == PlanError::none || refuse(to_string(error));
+    }
+
+    bool allocate() {
+        prepare_spawn();
+        const std::uint64_t monitor = spawn_bytes(spawn_);
+        if (monitor == 0) {
+            return refuse("the monitor's image cannot be used");
+        }
+        return good(neighbours::allocate(domain_.id, domain_bytes(plan_, config_.vcpus, monitor), slots_.memory())) &&
+               (plan_.high_bytes == 0 ||
+                good(neighbours::allocate(domain_.id, plan_.high_bytes, slots_.high_memory())));
+    }
+
+    /// RAM is made first: the loan begins at a large page, so it needs no alignment.
+    bool load() {
+        if (!good(make(ObjectType::region, plan_.low_bytes, slots_.ram(0)))) {
+            return false;
+        }
+        if (plan_.high_bytes != 0 &&
+            !good(sys::retype(slots_.high_memory(), ObjectType::region, plan_.high_bytes, slots_.ram(1)))) {
+            return false;
+        }
+        const Selector low = slots_.ram(0);
+        if (!good(sys::map(low, slot::address_space, ram_window.value, Rights::read | Rights::write))) {
+            return false;
+        }
+        const std::span<std::uint8_t> ram{static_cast<std::uint8_t*>(sys::pointer(ram_window)), plan_.low_bytes};
+        const bool loaded = load_guest(ram, image_, plan_, {kernel_, ramdisk_, command_line(), config_.vcpus});
+        return good(sys::unmap(low)) && (loaded || refuse("the plan does not fit the images"));
+    }
+
+    bool make_vault() {
+        domain_.sealed_count = 0;
+        return good(make(ObjectType::cap_space, vault_slots, slots_.vault()));
+    }
+
+    bool make_stage2() {
+        constexpr Rights all_access = Rights::read | Rights::write | Rights::execute;
+        if (!good(make(ObjectType::stage2, stage2_pages(plan_), slots_.stage2()))) {
+            return false;
+        }
+        for (std::uint32_t range = 0; range < range_count(); ++range) {
+            const Selector copy = slots_.ram_for_stage2(range);
+            if (!good(sys::mint(slot::cap_space, copy, slots_.ram(range), all_access)) ||
+                !good(sys::map(copy, slots_.stage2(), range_address(range), all_access))) {
+                return false;
+            }
+        }
+        return good(make(ObjectType::region, page_size, slots_.console_ring())) &&
+               good(sys::map(slots_.console_ring(), slots_.stage2(), guest_layout::console_gfn.value << page_shift,
+                             Rights::read | Rights::write));
+    }
+
+    bool spawn_monitor() {
+        if (!write_start_message()) {
+            return refuse("the start message does not fit");
+        }
+        spawn_.start_message = {start_message_, start_length_};
+        if (!good(ensure_fault_events()) || !good(spawn(spawn_, spawned_))) {
+            return false;
+        }
+        domain_.thread = spawned_.thread;
+        domain_.cap_space = spawned_.cap_space;
+        return true;
+    }
+
+    bool give_memory() {
+        const Rights rights = Rights::read | Rights::write;
+        for (std::uint32_t range = 0; range < range_count(); ++range) {
+            const std::uint64_t address = layout::guest_window.value + range_address(range);
+            if (!good(sys::map(slots_.ram(range), spawned_.address_space, address, rights))) {
+                return false;
+            }
+        }
+        return good(make(ObjectType::region, page_size, slots_.shared_info())) &&
+               good(sys::map(slots_.shared_info(), spawned_.address_space, layout::shared_info_address.value, rights));
+    }
+
+    bool make_vcpus() {
+        for (std::uint32_t i = 0; i < config_.vcpus; ++i) {
+            const Selector vcpu = slots_.vcpu();
+            const std::uint64_t state = layout::vcpu_state_address.value + i * page_size;
+            if (!good(make(ObjectType::vcpu, 0, vcpu)) ||
+                !good(sys::map(vcpu, spawned_.address_space, state, Rights::read | Rights::write)) ||
+                !good(sys::vcpu_bind(vcpu, slots_.stage2(), spawned_.thread)) ||
+                !good(sys::mint(spawned_.cap_space, Selector{slot::vcpu.value + i}, vcpu, Rights::control)) ||
+                !good(put_into_vault(vcpu))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// Whose badge says which domain is asking.
+    bool give_portals() {
+        struct Portal {
+            Selector destination, master;
+        };
+        constexpr Portal portals[] = {{slot::console, slot::master_console},
+                                      {slot::memory, slot::master_memory},
+                                      {slot::grant, slot::master_grant},
+                                      {slot::event, slot::master_event},
+                                      {slot::domain, slot::master_domain}};
+        const auto badge = static_cast<std::uint64_t>(monitor_of(domain_.id));
+        for (const Portal& portal : portals) {
+            if (!good(sys::mint_badge(spawned_.cap_space, portal.destination, portal.master, Rights::write, badge))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool tell_memory() {
+        return good(neighbours::add_memory(domain_.id, slots_.stage2(), slots_.shared_info(), plan_));
+    }
+
+    bool tell_grant() {
+        return good(make(ObjectType::untyped, grant_bytes, slots_.grant_memory())) &&
+               good(neighbours::add_grant(domain_.id, slots_.grant_memory(), max_grant_frames));
+    }
+
+    bool tell_event() {
+        Port port{};
+        if (!good(neighbours::add_events(domain_.id, spawned_.events, config_.vcpus)) ||
+            !good(neighbours::allocate_console_port(domain_.id, port, slots_.console_sender()))) {
+            return false;
+        }
+        if (port != console_port) {
+            return refuse("the console's port is not the first");
+        }
+        // The other direction: what the guest sends on its console port is a bit of the console's.
+        return good(sys::mint_badge(spawned_.cap_space, Selector{slot::first_port.value + port.value},
+                                    slot::console_events, Rights::write, domain_.id.value));
+    }
+
+    bool tell_console() {
+        return good(
+            neighbours::add_console(domain_.id, domain_.name(), slots_.console_ring(), slots_.console_sender()));
+    }
+
+    bool seal() {
+        const Selector single[] = {
+            slots_.ram(0),   slots_.ram(1),        slots_.ram_for_stage2(0), slots_.ram_for_stage2(1),
+            slots_.stage2(), slots_.shared_info(), slots_.console_ring()};
+        for (const Selector each : single) {
+            if (!good(put_into_vault(each))) {
+                return false;
+            }
+        }
+        for (std::uint32_t i = 0; i < spawn_slots; ++i) {
+            const Selector each{slots_.spawned().value + i};
+            if (each != spawned_.thread && each != spawned_.cap_space && !good(put_into_vault(each))) {
+                return false;
+            }
+        }
+        // The handle keeps the vault alive. The Untypeds go too: nothing more is to be made from them.
+        return good(sys::mint(slot::cap_space, slots_.vault_handle(), slots_.vault(), Rights::none)) &&
+               good(sys::remove(slots_.vault())) && good(sys::remove(slots_.memory())) &&
+               (plan_.high_bytes == 0 || good(sys::remove(slots_.high_memory())));
+    }
+
+    bool start() { return good(sys::thread_start(spawned_.thread)); }
+
+    // --- parts of steps
+
+    std::uint32_t range_count() const { return plan_.high_bytes == 0 ? 1 : 2; }
+    std::string_view command_line() const { return config_.command_line; }
+
+    Status make(ObjectType type, std::uint64_t size, Selector at) {
+        return sys::retype(slots_.memory(), type, size, at);
+    }
+
+    /// The bit of this component's EventSet that says that the monitor has faulted.
+    Status ensure_fault_events() {
+        const auto there = sys::inspect(slots_.fault_events());
+        if (there && there->type == ObjectType::event_set) {
+            return Status::ok;
+        }
+        return sys::mint_badge(slot::cap_space, slots_.fault_events(), slot::events, Rights::write, domain_.id.value);
+    }
+
+    void prepare_spawn() {
+        spawn_.image = workshop_.monitor;
+        spawn_.untyped = slots_.memory();
+        spawn_.first_slot = slots_.spawned();
+        spawn_.window = spawn_window;
+        spawn_.cap_slots = slot::monitor_slots;
+        spawn_.address_space_pages = static_cast<std::uint32_t>(monitor_pages(plan_));
+        spawn_.with_portal = false;
+        spawn_.cpu_time = slot::cpu_time;
+        spawn_.cpu = CpuId{config_.cpus_count == 0 ? 0 : config_.cpus[0]};
+        spawn_.priority = config_.priority;
+        spawn_.budget_us = config_.budget_us;
+        spawn_.period_us = config_.period_us;
+        spawn_.fault_events = slots_.fault_events();
+    }
+
+    bool write_start_message() {
+        bulkhead_MonitorStart message{};
+        message.domain = domain_.id.value;
+        static_assert(sizeof message.name == sizeof config_.name && sizeof message.uuid == sizeof config_.uuid);
+        __builtin_memcpy(message.name, config_.name, sizeof message.name);
+        message.vcpus = config_.vcpus;
+        message.tsc_khz = workshop_.start.tsc_khz;
+        message.boot_tsc = workshop_.start.boot_tsc;
+        message.wall_clock_ns = workshop_.start.wall_clock_ns;
+        const std::uint64_t bytes[] = {plan_.low_bytes, plan_.high_bytes};
+        message.ram_count = static_cast<pb_size_t>(range_count());
+        for (std::uint32_t range = 0; range < range_count(); ++range) {
+            message.ram[range] = {range_address(range), bytes[range]};
+        }
+        message.entry = image_.entry.value;
+        message.start_info = plan_.start.start_info.value;
+        message.console_gfn = guest_layout::console_gfn.value;
+        message.console_port = console_port.value;
+        message.crash_after_exits = crash_after_exits_;
+        __builtin_memcpy(&message.uuid, &config_.uuid, sizeof message.uuid);
+        const auto length = encode(message, start_message_);
+        start_length_ = length ? *length : 0;
+        return length.ok();
+    }
+
+    /// An empty slot has nothing to hide.
+    Status put_into_vault(Selector from) {
+        const auto summary = sys::inspect(from);
+        if (!summary) {
+            return summary.status();
+        }
+        if (summary->type == ObjectType::null) {
+            return Status::ok;
+        }
+        const Selector to{1 + domain_.sealed_count};
+        const Status status = sys::move(slots_.vault(), to, from);
+        if (status == Status::ok) {
+            domain_.sealed[domain_.sealed_count++] = {to, *summary};
+        }
+        return status;
+    }
+
+    const Workshop& workshop_;
+    BootImage& kernels_;
+    BootImage& ramdisks_;
+    DomainRecord& domain_;
+    const bulkhead_Domain& config_;
+    const DomainSlots slots_;
+    const std::uint32_t crash_after_exits_;
+
+    std::span<const std::uint8_t> kernel_{};
+    std::span<const std::uint8_t> ramdisk_{};
+    PvhImage image_{};
+    MemoryPlan plan_{};
+    SpawnPlan spawn_{};
+    Spawned spawned_{};
+    std::uint8_t start_message_[512]{};
+    std::uint32_t start_length_{0};
+    BuildFailure failure_{};
+};
+static_assert(2 + 2 + 3 + spawn_slots - 2 + max_vcpus < vault_slots,
+              "the vault holds what is sealed; slot 0 is never used");
+static_assert(bulkhead_MonitorStart_size <= 512);
+
+} // namespace
+
+BuildFailure build_domain(const Workshop& workshop, BootImage& kernels, BootImage& ramdisks, DomainRecord& domain,
+                          std::uint32_t crash_after_exits) {
+    const BuildFailure failure = Build{workshop, kernels, ramdisks, domain, crash_after_exits}.run();
+    kernels.unmap();
+    ramdisks.unmap();
+    if (failure.failed()) {
+        (void)take_down_domain(domain);
+    }
+    return failure;
+}
+
+std::int32_t take_down_domain(DomainRecord& domain) {
+    if (domain.thread != no_selector) {
+        (void)sys::thread_stop(domain.thread); // one that has faulted or never ran is stopped already
+    }
+    // The console drains the ring first, while it exists. Whoever never heard of the domain says so: no matter.
+    (void)neighbours::remove_console(domain.id);
+    (void)neighbours::remove_events(domain.id);
+    (void)neighbours::remove_grant(domain.id);
+    domain.thread = no_selector;
+    domain.cap_space = no_selector;
+    domain.sealed_count = 0;
+    return neighbours::release(domain.id);
+}
+
+} // namespace bulkhead::domain

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What services/domain asks of the other components in a domain's life: one function per request. Results are 0 or a
+// negative Xen errno. It must not know: in which order a domain is built.
+#pragma once
+
+#include <string_view>
+
+#include <bulkhead/slots.hpp>
+
+#include "memory_plan.hpp"
+
+namespace bulkhead::domain::neighbours {
+
+// services/memory
+[[nodiscard]] std::int32_t allocate(DomId domain, std::uint64_t bytes, Selector into);
+/// `stage2` and `shared_info` are copied to it with the rights it needs.
+[[nodiscard]] std::int32_t add_memory(DomId domain, Selector stage2, Selector shared_info, const MemoryPlan& plan);
+/// Everything that was made of the domain's memory is gone when it returns.
+[[nodiscard]] std::int32_t release(DomId domain);
+
+// services/grant; the Untyped is moved to it.
+[[nodiscard]] std::int32_t add_grant(DomId domain, Selector untyped, std::uint32_t max_frames);
+[[nodiscard]] std::int32_t remove_grant(DomId domain);
+
+// services/event
+[[nodiscard]] std::int32_t add_events(DomId domain, Selector events, std::uint32_t vcpus);
+/// A port whose other end is services/console; what raises it comes into the slot.
+[[nodiscard]] std::int32_t allocate_console_port(DomId domain, Port& port, Selector into);
+[[nodiscard]] std::int32_t remove_events(DomId domain);
+
+// services/console; `sender` is moved to it, the ring page copied.
+[[nodiscard]] std::int32_t add_console(DomId domain, std::string_view name, Selector ring, Selector sender);
+[[nodiscard]] std::int32_t remove_console(DomId domain);
+
+// services/root
+[[nodiscard]] std::int32_t all_done(std::uint32_t failures);
+
+} // namespace bulkhead::domain::neighbours

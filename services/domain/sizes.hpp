@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much memory a domain's objects take: everything is made from one Untyped, asked for once, so the sum must be
+// known before. Upper bounds; the object sizes are the kernel interface manual's. It must not know: how anything is
+// made.
+#pragma once
+
+#include <cstdint>
+
+#include <bulkhead/spawn.hpp>
+
+#include "memory_plan.hpp"
+
+namespace bulkhead::domain {
+
+/// Most pages that a space can own (see `retype`).
+inline constexpr std::uint64_t max_space_pages = 65536;
+/// Grant tables: 64 frames as Xen's default, and for version 2 a status frame per 8 of them.
+inline constexpr std::uint32_t max_grant_frames = 64;
+inline constexpr std::uint64_t grant_bytes = (max_grant_frames + max_grant_frames / 8) * page_size;
+/// Slots of the vault (see builder.hpp).
+inline constexpr std::uint32_t vault_slots = 64;
+
+namespace sizes {
+inline constexpr std::uint64_t slot_bytes = 128;
+inline constexpr std::uint64_t vcpu_bytes = 8 * page_size;
+/// shared_info, console ring, the vault, and page rounding of a few small objects.
+inline constexpr std::uint64_t small_objects = 16 * page_size;
+
+constexpr std::uint64_t divide_up(std::uint64_t value, std::uint64_t by) {
+    return (value + by - 1) / by;
+}
+constexpr std::uint64_t capped(std::uint64_t pages) {
+    return pages < max_space_pages ? pages : max_space_pages;
+}
+/// A large range is rounded up to whole large pages when it is made.
+constexpr std::uint64_t range_bytes(std::uint64_t bytes) {
+    const std::uint64_t unit = bytes >= large_page_size ? large_page_size : page_size;
+    return divide_up(bytes, unit) * unit;
+}
+} // namespace sizes
+
+/// Stage 2: object and root, tables for RAM even when a guest makes the kernel split every large page of it, for the
+/// special pages, and for 128 MiB of frames mapped above RAM (grants and the like). A guest that scatters mappings
+/// beyond that runs into -ENOMEM, by itself.
+constexpr std::uint64_t stage2_pages(const MemoryPlan& plan) {
+    constexpr std::uint64_t fixed = 2 + 2 + 3; // object and root; upper tables; directories beyond RAM
+    constexpr std::uint64_t above_ram = 64;
+    const std::uint64_t directories = sizes::divide_up(plan.ram_end(), guest_layout::gib);
+    const std::uint64_t leaves =
+        sizes::divide_up(plan.low_bytes, large_page_size) + sizes::divide_up(plan.high_bytes, large_page_size) + 1;
+    return sizes::capped(fixed + directories + leaves + above_ram);
+}
+
+/// The monitor's address space: its own mappings, and RAM by large pages but for the ends of its two ranges.
+constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
+    constexpr std::uint64_t vcpu_state_and_shared_info = 4;
+    constexpr std::uint64_t window_ends = 2 + 2;
+    return sizes::capped(spawn_table_pages + vcpu_state_and_shared_info + window_ends +
+                         sizes::divide_up(plan.ram_end(), guest_layout::gib));
+}
+
+/// All of a domain's memory but its RAM above 4 GiB, which is a loan of its own: few machines have all of it in one
+/// piece. `monitor`: what the spawn takes.
+constexpr std::uint64_t domain_bytes(const MemoryPlan& plan, std::uint32_t vcpus, std::uint64_t monitor) {
+    return sizes::range_bytes(plan.low_bytes) + stage2_pages(plan) * page_size + monitor +
+           sizes::range_bytes(grant_bytes) + vcpus * sizes::vcpu_bytes +
+           sizes::range_bytes(vault_slots * sizes::slot_bytes) + sizes::small_objects;
+}
+
+} // namespace bulkhead::domain

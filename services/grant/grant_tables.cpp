@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The grant tables' operations.
+#include "grant_tables.hpp"
+
+namespace bulkhead::grant {
+
+std::int32_t GrantTables::add_domain(DomId domain, std::uint32_t max_frames, std::uint32_t max_version) {
+    if (domain.value == 0 || domain.value > max_domains || max_frames == 0 || max_frames > frame_limit ||
+        max_version > 2) {
+        return -XEN_EINVAL;
+    }
+    if (has(domain)) {
+        return -XEN_EEXIST;
+    }
+    tables_[domain.value] = {true, initial_frames, max_frames};
+    return 0;
+}
+
+std::int32_t GrantTables::remove_domain(DomId domain) {
+    if (!has(domain)) {
+        return -XEN_ESRCH;
+    }
+    tables_[domain.value] = {};
+    return 0;
+}
+
+GrantTables::Size GrantTables::query_size(DomId caller, std::uint32_t domain) const {
+    const Table* table = find(domain);
+    if (table == nullptr) {
+        return {GNTST_bad_domain, 0, 0};
+    }
+    if (domain != caller.value) {
+        return {GNTST_permission_denied, 0, 0};
+    }
+    return {GNTST_okay, table->frames, table->max_frames};
+}
+
+GrantTables::Version GrantTables::set_version(DomId caller, std::uint32_t version) const {
+    if (!has(caller)) {
+        return {-XEN_ESRCH, 0};
+    }
+    if (version != 1 && version != 2) {
+        return {-XEN_EINVAL, only_version};
+    }
+    // Xen, when only version 1 is allowed: as if the operation did not exist.
+    return {version == only_version ? 0 : -XEN_ENOSYS, only_version};
+}
+
+GrantTables::Version GrantTables::get_version(DomId caller, std::uint32_t domain) const {
+    if (find(domain) == nullptr) {
+        return {-XEN_ESRCH, 0};
+    }
+    if (domain != caller.value) {
+        return {-XEN_EPERM, 0};
+    }
+    return {0, only_version};
+}
+
+std::int32_t GrantTables::grow_to(DomId domain, std::uint32_t index) {
+    if (!has(domain)) {
+        return -XEN_ESRCH;
+    }
+    Table& table = tables_[domain.value];
+    if (index >= table.max_frames) {
+        return -XEN_EINVAL;
+    }
+    if (table.frames <= index) {
+        table.frames = index + 1;
+    }
+    return 0;
+}
+
+} // namespace bulkhead::grant

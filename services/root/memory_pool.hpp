@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine's memory as the kernel handed it over: a few Untypeds. Root cuts one piece out of them for the system
+// itself, makes everything from that, and passes the rest on. It must not know: who gets what.
+#pragma once
+
+#include <bulkhead/sys.hpp>
+
+namespace bulkhead::root {
+
+class MemoryPool {
+public:
+    /// `count` Untypeds in slots from `first` on, of the given sizes. `system`: an empty slot for the system's piece.
+    MemoryPool(Selector first, std::uint32_t count, const std::uint64_t* sizes, Selector system);
+
+    /// Cuts the system's piece, which must hold `bytes`, from the smallest Untyped that has room: the large ones stay
+    /// whole for guests. Once, before `make`.
+    [[nodiscard]] Status reserve(std::uint64_t bytes);
+    /// Makes an object out of the system's piece.
+    [[nodiscard]] Status make(ObjectType type, std::uint64_t size, Selector destination);
+    /// What `make` may take for an object of that size: large ones start at multiples of 2 MiB.
+    static std::uint64_t room_for(std::uint64_t size);
+
+    /// Moves what is left, Untyped by Untyped, to consecutive slots of another space; says how many they were.
+    /// `scratch`: an empty slot. The pool is empty afterwards.
+    [[nodiscard]] Status give_rest(Selector space, Selector first_destination, std::uint32_t limit, Selector scratch,
+                                   std::uint32_t& given);
+    /// How many Untypeds have something left, and how many bytes they are; the system's piece does not count.
+    std::uint32_t pieces() const;
+    std::uint64_t left() const;
+
+private:
+    struct Piece {
+        std::uint64_t left;
+        bool touched; ///< the system's piece comes from it: its rest must become an Untyped of its own
+    };
+    Selector first_;
+    Selector system_;
+    std::uint32_t count_;
+    Piece pieces_[boot_slot::max_untyped]{};
+};
+
+} // namespace bulkhead::root

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a monitor is told about its domain when it starts, checked once.
+// It must not know: how it arrives.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <domain.pb.h>
+
+#include <bulkhead/slots.hpp>
+#include <bulkhead/xen.hpp>
+
+namespace bulkhead::vcpu {
+
+/// vCPUs of a domain in this version; all state is per vCPU so that it can grow.
+inline constexpr std::uint32_t max_vcpus = 1;
+inline constexpr std::uint32_t max_ports = EVTCHN_2L_NR_CHANNELS;
+static_assert(slot::first_port.value + max_ports <= slot::monitor_slots);
+
+struct Config {
+    DomId domain;
+    std::uint32_t vcpus;
+    std::uint64_t tsc_khz;
+    Tsc boot;
+    std::uint64_t wall_clock_ns;
+    struct Ram {
+        GuestPhys first;
+        std::uint64_t bytes;
+    } ram[2];
+    std::uint32_t ram_count;
+    GuestPhys entry;
+    GuestPhys start_info;
+    Gfn console_gfn;
+    Port console_port;
+    std::uint32_t crash_after_exits;
+    xen_domain_handle_t uuid;
+};
+
+/// nullptr: `config` is complete. Otherwise what is wrong with the message.
+[[nodiscard]] const char* read_config(const bulkhead_MonitorStart& start, Config& config);
+
+} // namespace bulkhead::vcpu

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that belongs to the monitor's domain as a whole.
+// It must not know: how exits and hypercalls are handled.
+#pragma once
+
+#include <span>
+
+#include <bulkhead/xen.hpp>
+#include <xen/hvm/e820.h>
+
+#include "clock.hpp"
+#include "config.hpp"
+#include "cpuid.hpp"
+#include "guest_access.hpp"
+#include "guest_log.hpp"
+#include "guest_memory.hpp"
+#include "vcpu.hpp"
+
+namespace bulkhead::vcpu {
+
+/// The two instructions that a test replaces.
+struct Processor {
+    HostCpuid cpuid{nullptr};
+    Tsc (*now)(){nullptr};
+};
+
+/// What the monitor knows about an event-channel port; who is connected to whom is the event component's.
+enum class PortKind : std::uint8_t {
+    closed,
+    unknown, ///< the event component is to be asked
+    unbound,
+    interdomain, ///< a sender is in the port's slot
+    virq,
+    ipi
+};
+struct PortInfo {
+    PortKind kind{PortKind::closed};
+    std::uint8_t vcpu{0}; ///< whom it notifies
+    std::uint8_t virq{0};
+};
+
+/// An entry of the memory map as XENMEM_memory_map returns it (the BIOS's E820 form).
+struct [[gnu::packed]] E820Entry {
+    std::uint64_t address, bytes;
+    std::uint32_t type;
+};
+static_assert(sizeof(E820Entry) == 20);
+inline constexpr std::uint32_t max_e820 = 128;
+
+/// How the domain is told of events: HVM_PARAM_CALLBACK_IRQ.
+struct Callback {
+    std::uint64_t raw{0};
+    std::uint8_t vector{0}; ///< 0: not by a vector
+};
+
+struct Domain {
+    Config config{};
+    Processor processor{};
+    Clock clock;
+    GuestMemory memory;
+    shared_info* shared{nullptr};
+    Gfn shared_gfn{0};
+    bool shared_mapped{false};
+
+    Vcpu vcpus[max_vcpus];
+    PortInfo ports[max_ports];
+
+    Callback callback;
+    std::uint64_t params[HVM_NR_PARAMS]{};
+    bool runstate_update_flag{false};
+    E820Entry e820[max_e820]{};
+    std::uint32_t e820_count{0};
+    GuestLog log;
+
+    bool ended{false};
+    std::uint32_t shutdown_reason{0};
+    const char* shutdown_detail{""};
+    bool shutdown_at_rip{false}; ///< shutdown_rip says where the guest was
+    std::uint64_t shutdown_rip{0};
+    bool shutdown_latched{false}; ///< SCHEDOP_shutdown_code: the reason is chosen already
+
+    std::uint64_t now_ns() const { return clock.system_time(processor.now()); }
+    Vcpu* vcpu(std::uint64_t id) { return id < config.vcpus ? &vcpus[id] : nullptr; }
+    GuestAccess access(const Vcpu& v) const { return {memory, PagingState::of(*v.state), v.state->cpl == 3}; }
+    /// The domain stops here; the first reason counts.
+    void end(std::uint32_t reason, const char* detail) {
+        if (!ended) {
+            ended = true;
+            shutdown_reason = shutdown_latched ? shutdown_reason : reason;
+            shutdown_detail = detail;
+        }
+    }
+    /// The guest has done something that no guest survives.
+    void crash(const Vcpu& v, const char* detail) {
+        if (!ended) {
+            end(SHUTDOWN_crash, detail);
+            shutdown_at_rip = true;
+            shutdown_rip = v.state->rip;
+        }
+    }
+};
+
+} // namespace bulkhead::vcpu

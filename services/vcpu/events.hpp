@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event delivery by the 2-level ABI (public/event_channel.h), 64-bit words: bits in shared_info and vcpu_info, which
+// guest and monitor change concurrently. It must not know: who is connected to whom, how the guest gets the interrupt.
+#pragma once
+
+#include <bulkhead/abi/syscall.hpp>
+
+#include "domain.hpp"
+
+namespace bulkhead::vcpu {
+
+constexpr bool is_port(std::uint64_t port) {
+    return port != 0 && port < max_ports;
+}
+
+/// Sets the port pending and tells its vCPU, if neither was so already and the port is not masked.
+void raise(Domain& d, Port port);
+/// For the virtual interrupt's port on that vCPU, if the guest has bound one.
+void raise_virq(Domain& d, Vcpu& v, std::uint32_t virq);
+/// EVTCHNOP_unmask.
+void unmask(Domain& d, Port port);
+bool is_pending(const Domain& d, Port port);
+void clear_pending(Domain& d, Port port);
+
+bool upcall_pending(const Vcpu& v);
+void mark_upcall_pending(Vcpu& v);
+/// A new vcpu_info: everything in it counts as pending, so that nothing gets lost (as Xen does).
+void mark_everything_pending(Vcpu& v);
+
+/// Takes the signals of other components and domains. Returns how many were for open ports.
+std::uint32_t take_signals(Domain& d, EventPage& page);
+
+} // namespace bulkhead::vcpu

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies by guest-virtual address. What crosses a page is looked up as a whole before the first byte moves.
+// It must not know: who asks, and what an error means to the guest.
+#include "guest_access.hpp"
+
+namespace bulkhead::vcpu {
+
+namespace {
+
+std::size_t to_page_end(std::uint64_t address, std::size_t left) {
+    const std::uint64_t room = page_size - (address & (page_size - 1));
+    return left < room ? left : static_cast<std::size_t>(room);
+}
+
+} // namespace
+
+/// The bytes of one page, or nullptr with the reason in fault_.
+std::uint8_t* GuestAccess::piece(std::uint64_t address, std::size_t size, Access access) {
+    const Walk w = walk(memory_, paging_, address, access);
+    if (w.status != WalkStatus::ok) {
+        fault_ = {w.status, w.error, address};
+        return nullptr;
+    }
+    std::uint8_t* bytes = memory_.in_page(w.address, size);
+    if (bytes == nullptr) {
+        fault_ = {WalkStatus::no_table, 0, address};
+    }
+    return bytes;
+}
+
+bool GuestAccess::reachable(std::uint64_t address, std::size_t size, Access access) {
+    for (std::size_t done = 0; done < size;) {
+        const std::size_t n = to_page_end(address + done, size - done);
+        if (piece(address + done, n, access) == nullptr) {
+            return false;
+        }
+        done += n;
+    }
+    return true;
+}
+
+bool GuestAccess::copy_from(std::uint64_t address, void* to, std::size_t size, Access access) {
+    const bool crosses = to_page_end(address, size) != size;
+    if (crosses && !reachable(address, size, access)) {
+        return false;
+    }
+    auto* out = static_cast<std::uint8_t*>(to);
+    for (std::size_t done = 0; done < size;) {
+        const std::size_t n = to_page_end(address + done, size - done);
+        const std::uint8_t* bytes = piece(address + done, n, access);
+        if (bytes == nullptr) {
+            return false;
+        }
+        copy_once(out + done, bytes, n);
+        done += n;
+    }
+    return true;
+}
+
+bool GuestAccess::read(std::uint64_t address, void* to, std::size_t size) {
+    return copy_from(address, to, size, {.user = user_});
+}
+
+bool GuestAccess::fetch(std::uint64_t address, void* to, std::size_t size) {
+    return copy_from(address, to, size, {.execute = true, .user = user_});
+}
+
+bool GuestAccess::write(std::uint64_t address, const void* from, std::size_t size) {
+    const bool crosses = to_page_end(address, size) != size;
+    if (crosses && !writable(address, size)) {
+        return false;
+    }
+    const auto* in = static_cast<const std::uint8_t*>(from);
+    for (std::size_t done = 0; done < size;) {
+        const std::size_t n = to_page_end(address + done, size - done);
+        std::uint8_t* bytes = piece(address + done, n, {.write = true, .user = user_});
+        if (bytes == nullptr) {
+            return false;
+        }
+        copy_once(bytes, in + done, n);
+        done += n;
+    }
+    return true;
+}
+
+bool GuestAccess::writable(std::uint64_t address, std::size_t size) {
+    return reachable(address, size, {.write = true, .user = user_});
+}
+
+} // namespace bulkhead::vcpu

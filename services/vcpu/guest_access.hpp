@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies by guest-virtual address: one walk per page touched, each byte fetched once, all or nothing.
+// It must not know: who asks, and what an error means to the guest.
+#pragma once
+
+#include "guest_walk.hpp"
+
+namespace bulkhead::vcpu {
+
+/// Where and why a copy failed: the first byte that could not be reached.
+struct AccessFault {
+    WalkStatus status{WalkStatus::ok};
+    std::uint32_t error{0};
+    std::uint64_t address{0};
+};
+
+class GuestAccess {
+public:
+    GuestAccess(const GuestMemory& memory, const PagingState& paging, bool user)
+        : memory_{memory}, paging_{paging}, user_{user} {}
+
+    /// False: `fault()` says why; nothing was copied.
+    [[nodiscard]] bool read(std::uint64_t address, void* to, std::size_t size);
+    [[nodiscard]] bool fetch(std::uint64_t address, void* to, std::size_t size);
+    [[nodiscard]] bool write(std::uint64_t address, const void* from, std::size_t size);
+    /// Whether a `write` of that size would succeed now.
+    [[nodiscard]] bool writable(std::uint64_t address, std::size_t size);
+
+    template <typename T> [[nodiscard]] bool get(std::uint64_t address, T& value) {
+        return read(address, &value, sizeof value);
+    }
+    template <typename T> [[nodiscard]] bool put(std::uint64_t address, const T& value) {
+        return write(address, &value, sizeof value);
+    }
+
+    const AccessFault& fault() const { return fault_; }
+
+private:
+    std::uint8_t* piece(std::uint64_t address, std::size_t size, Access access);
+    [[nodiscard]] bool reachable(std::uint64_t address, std::size_t size, Access access);
+    [[nodiscard]] bool copy_from(std::uint64_t address, void* to, std::size_t size, Access access);
+
+    const GuestMemory& memory_;
+    PagingState paging_;
+    bool user_;
+    AccessFault fault_{};
+};
+
+} // namespace bulkhead::vcpu

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The window over the guest's RAM, by guest-physical address: every access is checked against what the guest has there.
+// It must not know: guest-virtual addresses, page tables, what the bytes mean.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <bulkhead/slots.hpp>
+
+namespace bulkhead::vcpu {
+
+constexpr Gfn gfn_of(GuestPhys address) {
+    return Gfn{address.value >> page_shift};
+}
+
+class GuestMemory {
+public:
+    static constexpr std::uint32_t max_ranges = 2;
+    /// Shared info and the frames of a grant table, with its status frames.
+    static constexpr std::uint32_t max_overlays = 160;
+
+    /// RAM that the monitor sees at `host`. False: unaligned, empty, wraps, overlaps, or one too many.
+    [[nodiscard]] bool add_ram(GuestPhys first, std::uint64_t bytes, std::uint8_t* host);
+
+    /// Says that stage 2 shows another page at that frame, and RAM, if there is any, is hidden behind it. `page` is
+    /// where the monitor sees it; nullptr for a page that the monitor has no access to. Replaces an earlier overlay
+    /// there. False: no room left, nothing changed.
+    [[nodiscard]] bool set_overlay(Gfn gfn, std::uint8_t* page);
+    void clear_overlay(Gfn gfn);
+    bool has_room_for_overlay(Gfn gfn) const { return find_overlay(gfn) != nullptr || overlay_count_ < max_overlays; }
+
+    /// The page that the guest has at that frame, or nullptr.
+    std::uint8_t* page(Gfn gfn) const;
+    bool is_ram(GuestPhys address) const { return page(gfn_of(address)) != nullptr; }
+
+    /// Where an object of `size` bytes lies that may not cross a page; nullptr if it does or nothing is there.
+    std::uint8_t* in_page(GuestPhys address, std::size_t size) const;
+
+    /// All or nothing: false, and nothing copied, if any byte of the range is not there.
+    [[nodiscard]] bool read(GuestPhys address, void* to, std::size_t size) const;
+    [[nodiscard]] bool write(GuestPhys address, const void* from, std::size_t size) const;
+
+private:
+    struct Range {
+        std::uint64_t first, bytes;
+        std::uint8_t* host;
+    };
+    struct Overlay {
+        Gfn gfn;
+        std::uint8_t* page;
+    };
+
+    const Overlay* find_overlay(Gfn gfn) const;
+    bool covers(GuestPhys address, std::size_t size) const;
+
+    Range ranges_[max_ranges]{};
+    Overlay overlays_[max_overlays]{};
+    std::uint32_t range_count_{0};
+    std::uint32_t overlay_count_{0};
+};
+
+/// Copies bytes that somebody else may change meanwhile. What was copied is what is used: without the barrier the
+/// compiler might read the source again instead of the copy.
+inline void copy_once(void* to, const void* from, std::size_t size) {
+    __builtin_memcpy(to, from, size);
+    asm volatile("" ::: "memory");
+}
+
+} // namespace bulkhead::vcpu

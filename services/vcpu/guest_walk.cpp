@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guest page walk. One loop serves 2-level, PAE, 4-level and 5-level tables; a Format says how they differ.
+// It must not know: what is done with the address.
+#include "guest_walk.hpp"
+
+namespace bulkhead::vcpu {
+
+namespace {
+
+constexpr std::uint64_t cr0_wp = 1u << 16;
+constexpr std::uint64_t cr0_pg = 1u << 31;
+constexpr std::uint64_t cr4_pse = 1u << 4;
+constexpr std::uint64_t cr4_pae = 1u << 5;
+constexpr std::uint64_t cr4_la57 = 1u << 12;
+constexpr std::uint64_t efer_nxe = 1u << 11;
+
+constexpr std::uint64_t pte_present = 1u << 0;
+constexpr std::uint64_t pte_writable = 1u << 1;
+constexpr std::uint64_t pte_user = 1u << 2;
+constexpr std::uint64_t pte_accessed = 1u << 5;
+constexpr std::uint64_t pte_dirty = 1u << 6;
+constexpr std::uint64_t pte_large = 1u << 7;
+constexpr std::uint64_t pte_no_execute = std::uint64_t{1} << 63;
+constexpr std::uint64_t address_bits = 0x000f'ffff'ffff'f000;
+
+constexpr std::uint32_t error_present = 1u << 0;
+constexpr std::uint32_t error_write = 1u << 1;
+constexpr std::uint32_t error_user = 1u << 2;
+constexpr std::uint32_t error_fetch = 1u << 4;
+
+constexpr std::uint32_t max_levels = 5;
+
+struct Format {
+    std::uint32_t levels;
+    std::uint32_t index_bits;
+    std::uint32_t entry_bytes;
+    std::uint32_t large_levels; ///< bit n: an entry of level n may map a large page
+    bool plain_top;             ///< PAE's page-directory pointers carry no rights (and no accessed bit)
+    bool no_execute;
+};
+
+Format format_of(const PagingState& p) {
+    const bool nx = (p.efer & efer_nxe) != 0;
+    if (p.long_mode()) {
+        return {(p.cr4 & cr4_la57) != 0 ? 5u : 4u, 9, 8, (1u << 2) | (1u << 3), false, nx};
+    }
+    if ((p.cr4 & cr4_pae) != 0) {
+        return {3, 9, 8, 1u << 2, true, nx};
+    }
+    return {2, 10, 4, (p.cr4 & cr4_pse) != 0 ? 1u << 2 : 0u, false, false};
+}
+
+bool canonical(std::uint64_t address, std::uint32_t levels) {
+    const std::uint32_t bits = 12 + 9 * levels;
+    const auto high = static_cast<std::int64_t>(address) >> (bits - 1);
+    return high == 0 || high == -1;
+}
+
+std::uint64_t first_table(const PagingState& p, const Format& f) {
+    if (p.long_mode()) {
+        return p.cr3 & address_bits;
+    }
+    return f.plain_top ? p.cr3 & 0xffff'ffe0 : p.cr3 & 0xffff'f000;
+}
+
+/// An entry where it lies in guest memory, and the value it had when it was looked at.
+struct Entry {
+    std::uint8_t* where;
+    std::uint64_t value;
+};
+
+std::uint64_t load(const std::uint8_t* where, std::uint32_t bytes) {
+    const void* p = where;
+    return bytes == 8 ? __atomic_load_n(static_cast<const std::uint64_t*>(p), __ATOMIC_RELAXED)
+                      : __atomic_load_n(static_cast<const std::uint32_t*>(p), __ATOMIC_RELAXED);
+}
+
+/// Only if the entry is still what was looked at: the guest may have changed it, and then owns what it says.
+void set_bits(const Entry& e, std::uint64_t bits, std::uint32_t bytes) {
+    if ((e.value & bits) == bits) {
+        return;
+    }
+    void* p = e.where;
+    if (bytes == 8) {
+        std::uint64_t old = e.value;
+        (void)__atomic_compare_exchange_n(static_cast<std::uint64_t*>(p), &old, old | bits, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED);
+    } else {
+        auto old = static_cast<std::uint32_t>(e.value);
+        (void)__atomic_compare_exchange_n(static_cast<std::uint32_t*>(p), &old, old | static_cast<std::uint32_t>(bits),
+                                          false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
+}
+
+/// Base of the page that a leaf maps.
+std::uint64_t leaf_base(std::uint64_t entry, const Format& f, std::uint32_t shift) {
+    if (f.entry_bytes == 4 && shift == 22) { // PSE-36: address bits 39:32 in bits 20:13
+        return (entry & 0xffc0'0000) | ((entry & 0x1f'e000) << 19);
+    }
+    const std::uint64_t base = f.entry_bytes == 4 ? entry & 0xffff'f000 : entry & address_bits;
+    return base & ~((std::uint64_t{1} << shift) - 1);
+}
+
+/// What the levels together allow.
+struct Allowed {
+    bool writable{true}, user{true}, execute{true};
+
+    void narrow(std::uint64_t entry, const Format& f) {
+        writable = writable && (entry & pte_writable) != 0;
+        user = user && (entry & pte_user) != 0;
+        execute = execute && !(f.no_execute && f.entry_bytes == 8 && (entry & pte_no_execute) != 0);
+    }
+    bool permits(const Access& a, const PagingState& p) const {
+        if (a.user && !user) {
+            return false;
+        }
+        if (a.write && !writable && (a.user || (p.cr0 & cr0_wp) != 0)) {
+            return false;
+        }
+        return !a.execute || execute;
+    }
+};
+
+Walk fault(const Access& a, const Format& f, std::uint32_t present) {
+    return {WalkStatus::page_fault,
+            present | (a.write ? error_write : 0) | (a.user ? error_user : 0) |
+                (a.execute && f.no_execute ? error_fetch : 0),
+            {}};
+}
+
+} // namespace
+
+Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t address, Access access) {
+    if (!paging.long_mode()) {
+        address &= 0xffff'ffff;
+    }
+    if ((paging.cr0 & cr0_pg) == 0) {
+        return {WalkStatus::ok, 0, GuestPhys{address}};
+    }
+    const Format f = format_of(paging);
+    if (paging.long_mode() && !canonical(address, f.levels)) {
+        return {WalkStatus::not_canonical, 0, {}};
+    }
+    Entry seen[max_levels]{};
+    Allowed allowed;
+    std::uint64_t table = first_table(paging, f);
+    for (std::uint32_t level = f.levels;; --level) {
+        const std::uint32_t shift = static_cast<std::uint32_t>(page_shift) + (level - 1) * f.index_bits;
+        const std::uint64_t index = (address >> shift) & ((1u << f.index_bits) - 1);
+        Entry& e = seen[level - 1];
+        e.where = memory.in_page(GuestPhys{table + index * f.entry_bytes}, f.entry_bytes);
+        if (e.where == nullptr) {
+            return {WalkStatus::no_table, 0, {}};
+        }
+        e.value = load(e.where, f.entry_bytes);
+        if ((e.value & pte_present) == 0) {
+            return fault(access, f, 0);
+        }
+        if (f.plain_top && level == f.levels) {
+            e.where = nullptr;
+        } else {
+            allowed.narrow(e.value, f);
+        }
+        const bool large = (f.large_levels & (1u << level)) != 0 && (e.value & pte_large) != 0;
+        if (level > 1 && !large) {
+            table = f.entry_bytes == 4 ? e.value & 0xffff'f000 : e.value & address_bits;
+            continue;
+        }
+        if (!allowed.permits(access, paging)) {
+            return fault(access, f, error_present);
+        }
+        for (std::uint32_t i = level - 1; i < f.levels; ++i) {
+            if (seen[i].where != nullptr) {
+                set_bits(seen[i], pte_accessed | (i == level - 1 && access.write ? pte_dirty : 0), f.entry_bytes);
+            }
+        }
+        return {WalkStatus::ok, 0,
+                GuestPhys{leaf_base(e.value, f, shift) | (address & ((std::uint64_t{1} << shift) - 1))}};
+    }
+}
+
+} // namespace bulkhead::vcpu

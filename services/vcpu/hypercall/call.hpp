@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// A hypercall under way, and the tables in which its operation is looked up. Results are those of Xen's public headers.
+// It must not know: registers and calling conventions (edge.cpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <bulkhead/xen.hpp>
+
+#include "domain.hpp"
+
+namespace bulkhead::vcpu {
+
+struct Call {
+    static constexpr std::uint32_t max_arguments = 6;
+
+    Domain& d;
+    Vcpu& v;
+    GuestAccess access;
+    std::uint64_t number;
+    std::uint64_t arg[max_arguments];
+    bool wide;                ///< the caller runs 64-bit code: the layouts are the 64-bit ones
+    bool in_multicall{false}; ///< one does not nest in another
+};
+
+/// Whether an operation's structures look the same to 32-bit callers. The 32-bit layouts themselves are not there yet.
+enum class Layout : std::uint8_t { same, wide_only };
+
+struct Operation {
+    std::uint64_t number;
+    xen::Result (*run)(Call&);
+    Layout layout{Layout::same};
+};
+
+/// Runs the operation of that number, -ENOSYS if there is none or it has no layout for the caller.
+xen::Result run_operation(Call& call, std::uint64_t number, std::span<const Operation> table);
+/// One hypercall, by call.number.
+xen::Result dispatch(Call& call);
+
+/// ExitReason::hypercall: takes number and arguments from the registers, puts the result there, finishes the
+/// instruction.
+void handle_hypercall(Domain& d, Vcpu& v);
+
+// The hypercalls that have operations, one file each.
+xen::Result memory_op(Call& call);
+xen::Result multicall(Call& call);
+xen::Result set_timer_op(Call& call);
+xen::Result xen_version(Call& call);
+xen::Result console_io(Call& call);
+xen::Result grant_table_op(Call& call);
+xen::Result vm_assist(Call& call);
+xen::Result vcpu_op(Call& call);
+xen::Result sched_op(Call& call);
+xen::Result event_channel_op(Call& call);
+xen::Result hvm_op(Call& call);
+
+inline xen::Result not_permitted(Call&) {
+    return -XEN_EPERM;
+}
+
+/// The domain that a guest means. `self` is resolved; other reserved numbers are nobody.
+struct DomainName {
+    bool exists; ///< as far as an unprivileged domain may know
+    bool own;
+    std::uint32_t id;
+};
+inline DomainName name_domain(const Call& call, domid_t id) {
+    const std::uint32_t own = call.d.config.domain.value;
+    if (id == DOMID_SELF) {
+        return {true, true, own};
+    }
+    return {id < DOMID_FIRST_RESERVED, id == own, id};
+}
+/// 0 for the caller's own domain; -ESRCH or -EPERM for others.
+inline xen::Result own_domain_only(const Call& call, domid_t id) {
+    const DomainName name = name_domain(call, id);
+    return name.own ? 0 : name.exists ? -XEN_EPERM : -XEN_ESRCH;
+}
+
+/// Reads the argument structure at handle, runs `operation(structure)`.
+template <typename T, typename F> xen::Result with_input(Call& call, std::uint64_t handle, F&& operation) {
+    T argument;
+    if (!call.access.get(handle, argument)) {
+        return -XEN_EFAULT;
+    }
+    return operation(argument);
+}
+/// The same, and writes the structure back if the operation succeeded. That it can be written is known before the
+/// operation does anything.
+template <typename T, typename F> xen::Result with_in_out(Call& call, std::uint64_t handle, F&& operation) {
+    T argument;
+    if (!call.access.get(handle, argument) || !call.access.writable(handle, sizeof argument)) {
+        return -XEN_EFAULT;
+    }
+    const xen::Result result = operation(argument);
+    if (result >= 0 && !call.access.put(handle, argument)) {
+        return -XEN_EFAULT;
+    }
+    return result;
+}
+
+} // namespace bulkhead::vcpu

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+// HYPERVISOR_event_channel_op (public/event_channel.h), 2-level ABI. Who is connected to whom is the event component's
+// to say; sending is a signal on the capability in the port's slot, and the bits of the domain's own ports are set
+// here. It must not know: what is at the other end of a port.
+#include "call.hpp"
+
+#include <bulkhead/sys.hpp>
+
+#include "ask.hpp"
+#include "events.hpp"
+
+namespace bulkhead::vcpu {
+
+namespace {
+
+using EventRequest = bulkhead_EventRequest;
+using EventReply = bulkhead_EventReply;
+
+constexpr Selector arrival = slot::first_free; // where a capability comes in whose port is not known yet
+
+constexpr Selector sender_slot(std::uint32_t port) {
+    return Selector{slot::first_port.value + port};
+}
+
+void drop_sender(std::uint32_t port) {
+    (void)sys::remove(sender_slot(port)); // it may be empty: the other side can take it away at any time
+}
+
+void drop_pending_signal(Call& call, std::uint32_t port) {
+    if (call.v.signal_port.value == port) {
+        call.v.signal_port = Port{0};
+    }
+}
+
+/// A port that the event component has just opened. -EIO if it makes no sense, as if it had not answered.
+xen::Result open_port(Call& call, const EventReply& reply, PortKind kind, std::uint32_t vcpu = 0) {
+    if (reply.result != 0) {
+        return reply.result;
+    }
+    if (!is_port(reply.port)) {
+        return -XEN_EIO;
+    }
+    call.d.ports[reply.port] = {kind, static_cast<std::uint8_t>(vcpu), 0};
+    return 0;
+}
+
+void close_port(Call& call, std::uint32_t port) {
+    PortInfo& info = call.d.ports[port];
+    if (info.kind == PortKind::virq) {
+        Vcpu* v = call.d.vcpu(info.vcpu);
+        if (v != nullptr && v->virq_port[info.virq] == port) {
+            v->virq_port[info.virq] = 0;
+        }
+    }
+    drop_pending_signal(call, port);
+    drop_sender(port);
+    info = {};
+    clear_pending(call.d, Port{port});
+}
+
+xen::Result alloc_unbound(Call& call) {
+    return with_in_out<evtchn_alloc_unbound>(call, call.arg[1], [&](evtchn_alloc_unbound& a) -> xen::Result {
+        if (const xen::Result wrong = own_domain_only(call, a.dom); wrong != 0) {
+            return wrong;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_alloc_unbound_tag;
+        request.request.alloc_unbound.domain = call.d.config.domain.value;
+        request.request.alloc_unbound.remote = name_domain(call, a.remote_dom).id;
+        const EventReply reply = ask_event(request);
+        a.port = reply.port;
+        return open_port(call, reply, PortKind::unbound);
+    });
+}
+
+xen::Result bind_interdomain(Call& call) {
+    return with_in_out<evtchn_bind_interdomain>(call, call.arg[1], [&](evtchn_bind_interdomain& b) -> xen::Result {
+        const DomainName remote = name_domain(call, b.remote_dom);
+        if (!remote.exists) {
+            return -XEN_ESRCH;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_bind_interdomain_tag;
+        request.request.bind_interdomain.remote = remote.id;
+        request.request.bind_interdomain.remote_port = b.remote_port;
+        std::uint32_t received = 0;
+        const EventReply reply = ask_event(request, arrival, &received);
+        const xen::Result opened = open_port(call, reply, PortKind::unknown);
+        if (received != 0) {
+            if (opened == 0) {
+                drop_sender(reply.port);
+            }
+            if (opened == 0 && sys::move(slot::cap_space, sender_slot(reply.port), arrival) == Status::ok) {
+                call.d.ports[reply.port].kind = PortKind::interdomain;
+            } else {
+                (void)sys::remove(arrival);
+            }
+        }
+        if (opened == 0) {
+            // Either side may have sent before: an event now is better than one lost.
+            raise(call.d, Port{reply.port});
+            b.local_port = reply.port;
+        }
+        return opened;
+    });
+}
+
+xen::Result bind_virq(Call& call) {
+    return with_in_out<evtchn_bind_virq>(call, call.arg[1], [&](evtchn_bind_virq& b) -> xen::Result {
+        if (b.virq >= NR_VIRQS) {
+            return -XEN_EINVAL;
+        }
+        Vcpu* v = call.d.vcpu(b.vcpu);
+        if (v == nullptr) {
+            return -XEN_ENOENT;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_bind_virq_tag;
+        request.request.bind_virq.virq = b.virq;
+        request.request.bind_virq.vcpu = b.vcpu;
+        const EventReply reply = ask_event(request);
+        const xen::Result opened = open_port(call, reply, PortKind::virq, b.vcpu);
+        if (opened == 0) {
+            call.d.ports[reply.port].virq = static_cast<std::uint8_t>(b.virq);
+            v->virq_port[b.virq] = reply.port;
+            b.port = reply.port;
+        }
+        return opened;
+    });
+}
+
+xen::Result bind_ipi(Call& call) {
+    return with_in_out<evtchn_bind_ipi>(call, call.arg[1], [&](evtchn_bind_ipi& b) -> xen::Result {
+        if (call.d.vcpu(b.vcpu) == nullptr) {
+            return -XEN_ENOENT;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_bind_ipi_tag;
+        request.request.bind_ipi.vcpu = b.vcpu;
+        const EventReply reply = ask_event(request);
+        b.port = reply.port;
+        return open_port(call, reply, PortKind::ipi, b.vcpu);
+    });
+}
+
+xen::Result close(Call& call) {
+    return with_input<evtchn_close>(call, call.arg[1], [&](const evtchn_close& c) -> xen::Result {
+        if (!is_port(c.port)) {
+            return -XEN_EINVAL;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_close_tag;
+        request.request.close.port = c.port;
+        const xen::Result result = ask_event(request).result;
+        if (result == 0) {
+            close_port(call, c.port);
+        }
+        return result;
+    });
+}
+
+/// Asks the event component what the port is, and for its sender if it has one by now.
+xen::Result resolve(Call& call, std::uint32_t port) {
+    drop_sender(port);
+    EventRequest request{};
+    request.which_request = bulkhead_EventRequest_get_sender_tag;
+    request.request.get_sender.port = port;
+    std::uint32_t received = 0;
+    const EventReply reply = ask_event(request, sender_slot(port), &received);
+    call.d.ports[port].kind = received != 0 && reply.result == 0 ? PortKind::interdomain : PortKind::unknown;
+    return reply.result;
+}
+
+/// The kernel signals on the way back into the guest: one entry for both. A second send flushes the first.
+void queue_signal(Call& call, std::uint32_t port) {
+    Port& waiting = call.v.signal_port;
+    if (waiting.value != 0 && waiting.value != port && sys::signal(sender_slot(waiting.value)) != Status::ok) {
+        call.d.ports[waiting.value].kind = PortKind::unknown;
+    }
+    waiting = Port{port};
+}
+
+xen::Result send(Call& call) {
+    return with_input<evtchn_send>(call, call.arg[1], [&](const evtchn_send& s) -> xen::Result {
+        if (!is_port(s.port)) {
+            return -XEN_EINVAL;
+        }
+        switch (call.d.ports[s.port].kind) {
+        case PortKind::interdomain:
+            queue_signal(call, s.port);
+            return 0;
+        case PortKind::ipi:
+            raise(call.d, Port{s.port});
+            return 0;
+        case PortKind::unknown:
+        case PortKind::unbound: {
+            const xen::Result result = resolve(call, s.port);
+            if (result == 0 && call.d.ports[s.port].kind == PortKind::interdomain) {
+                queue_signal(call, s.port);
+            }
+            return result; // nobody there yet: the event is dropped, as Xen does
+        }
+        case PortKind::closed:
+        case PortKind::virq:
+            return -XEN_EINVAL;
+        }
+        return -XEN_EINVAL;
+    });
+}
+
+xen::Result status(Call& call) {
+    return with_in_out<evtchn_status>(call, call.arg[1], [&](evtchn_status& s) -> xen::Result {
+        if (const xen::Result wrong = own_domain_only(call, s.dom); wrong != 0) {
+            return wrong;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_status_tag;
+        request.request.status.domain = call.d.config.domain.value;
+        request.request.status.port = s.port;
+        const EventReply reply = ask_event(request);
+        s.status = reply.status;
+        s.vcpu = reply.vcpu;
+        switch (reply.status) {
+        case EVTCHNSTAT_unbound:
+            s.u.unbound.dom = static_cast<domid_t>(reply.remote);
+            break;
+        case EVTCHNSTAT_interdomain:
+            s.u.interdomain.dom = static_cast<domid_t>(reply.remote);
+            s.u.interdomain.port = reply.remote_port;
+            break;
+        case EVTCHNSTAT_virq:
+            s.u.virq = reply.virq;
+            break;
+        default:
+            break;
+        }
+        return reply.result;
+    });
+}
+
+xen::Result bind_vcpu(Call& call) {
+    return with_input<evtchn_bind_vcpu>(call, call.arg[1], [&](const evtchn_bind_vcpu& b) -> xen::Result {
+        if (call.d.vcpu(b.vcpu) == nullptr) {
+            return -XEN_ENOENT;
+        }
+        if (!is_port(b.port)) {
+            return -XEN_EINVAL;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_bind_vcpu_tag;
+        request.request.bind_vcpu.port = b.port;
+        request.request.bind_vcpu.vcpu = b.vcpu;
+        const xen::Result result = ask_event(request).result;
+        if (result == 0) {
+            call.d.ports[b.port].vcpu = static_cast<std::uint8_t>(b.vcpu);
+        }
+        return result;
+    });
+}
+
+xen::Result unmask_port(Call& call) {
+    return with_input<evtchn_unmask>(call, call.arg[1], [&](const evtchn_unmask& u) -> xen::Result {
+        if (!is_port(u.port)) {
+            return -XEN_EINVAL;
+        }
+        unmask(call.d, Port{u.port});
+        return 0;
+    });
+}
+
+xen::Result reset(Call& call) {
+    return with_input<evtchn_reset>(call, call.arg[1], [&](const evtchn_reset& r) -> xen::Result {
+        if (const xen::Result wrong = own_domain_only(call, r.dom); wrong != 0) {
+            return wrong;
+        }
+        EventRequest request{};
+        request.which_request = bulkhead_EventRequest_reset_tag;
+        const xen::Result result = ask_event(request).result;
+        for (std::uint32_t port = 1; result == 0 && port < max_ports; ++port) {
+            if (call.d.ports[port].kind != PortKind::closed) {
+                close_port(call, port);
+            }
+        }
+        return result;
+    });
+}
+
+/// FIFO operations are absent: a guest then stays with the 2-level ABI.
+constexpr Operation operations[] = {
+    {EVTCHNOP_send, send},
+    {EVTCHNOP_unmask, unmask_port},
+    {EVTCHNOP_alloc_unbound, alloc_unbound},
+    {EVTCHNOP_bind_interdomain, bind_interdomain},
+    {EVTCHNOP_bind_virq, bind_virq},
+    {EVTCHNOP_bind_ipi, bind_ipi},
+    {EVTCHNOP_bind_pirq, not_permitted},
+    {EVTCHNOP_bind_vcpu, bind_vcpu},
+    {EVTCHNOP_close, close},
+    {EVTCHNOP_status, status},
+    {EVTCHNOP_reset, reset},
+};
+
+} // namespace
+
+xen::Result event_channel_op(Call& call) {
+    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+}
+
+} // namespace bulkhead::vcpu

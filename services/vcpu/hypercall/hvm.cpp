@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// HYPERVISOR_hvm_op (public/hvm/hvm_op.h, params.h): the parameters that a guest may see and set.
+// It must not know: how the callback gets into the guest.
+#include "call.hpp"
+
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+
+#include "events.hpp"
+
+namespace bulkhead::vcpu {
+
+namespace {
+
+enum class ParamAccess : std::uint8_t { none, read, read_write };
+
+/// Only what a guest may do with its own; the others are the toolstack's.
+constexpr ParamAccess access_of(std::uint32_t index) {
+    switch (index) {
+    case HVM_PARAM_CALLBACK_IRQ:
+    case HVM_PARAM_STORE_EVTCHN:
+    case HVM_PARAM_CONSOLE_EVTCHN:
+    case HVM_PARAM_VM86_TSS:
+    case HVM_PARAM_VM86_TSS_SIZED:
+    case HVM_PARAM_VM_GENERATION_ID_ADDR:
+    case HVM_PARAM_X87_FIP_WIDTH:
+        return ParamAccess::read_write;
+    case HVM_PARAM_STORE_PFN:
+    case HVM_PARAM_CONSOLE_PFN:
+    case HVM_PARAM_ACPI_IOPORTS_LOCATION:
+        return ParamAccess::read;
+    default:
+        return ParamAccess::none;
+    }
+}
+
+/// The types that need an interrupt controller (a GSI, a PCI line) are accepted, as the header has it, and deliver
+/// nothing.
+void set_callback(Domain& d, std::uint64_t raw) {
+    constexpr std::uint32_t type_shift = 56;
+    constexpr std::uint8_t first_vector = 16; // what is below are exceptions
+    const auto vector = static_cast<std::uint8_t>(raw);
+    const bool by_vector = (raw >> type_shift) == HVM_PARAM_CALLBACK_TYPE_VECTOR && vector >= first_vector;
+    d.callback = {raw, by_vector ? vector : std::uint8_t{0}};
+}
+
+xen::Result check(const Call& call, const xen_hvm_param& param, ParamAccess wanted) {
+    if (param.index >= HVM_NR_PARAMS) {
+        return -XEN_EINVAL;
+    }
+    if (const xen::Result wrong = own_domain_only(call, param.domid); wrong != 0) {
+        return wrong;
+    }
+    return access_of(param.index) >= wanted ? 0 : -XEN_EPERM;
+}
+
+xen::Result set_param(Call& call) {
+    return with_input<xen_hvm_param>(call, call.arg[1], [&](const xen_hvm_param& param) -> xen::Result {
+        if (const xen::Result wrong = check(call, param, ParamAccess::read_write); wrong != 0) {
+            return wrong;
+        }
+        if (param.index == HVM_PARAM_CALLBACK_IRQ) {
+            set_callback(call.d, param.value);
+        }
+        call.d.params[param.index] = param.value;
+        return 0;
+    });
+}
+
+xen::Result get_param(Call& call) {
+    return with_in_out<xen_hvm_param>(call, call.arg[1], [&](xen_hvm_param& param) -> xen::Result {
+        if (const xen::Result wrong = check(call, param, ParamAccess::read); wrong != 0) {
+            return wrong;
+        }
+        param.value = call.d.params[param.index];
+        return 0;
+    });
+}
+
+xen::Result set_upcall_vector(Call& call) {
+    return with_input<xen_hvm_evtchn_upcall_vector>(call, call.arg[1],
+                                                    [&](const xen_hvm_evtchn_upcall_vector& set) -> xen::Result {
+                                                        constexpr std::uint8_t first_vector = 16;
+                                                        if (set.vector < first_vector) {
+                                                            return -XEN_EINVAL;
+                                                        }
+                                                        Vcpu* v = call.d.vcpu(set.vcpu);
+                                                        if (v == nullptr) {
+                                                            return -XEN_ENOENT;
+                                                        }
+                                                        v->upcall_vector = set.vector;
+                                                        if (upcall_pending(*v)) {
+                                                            v->lapic.request(set.vector);
+                                                        }
+                                                        return 0;
+                                                    });
+}
+
+constexpr Operation operations[] = {
+    {HVMOP_set_param, set_param},
+    {HVMOP_get_param, get_param},
+    {HVMOP_set_evtchn_upcall_vector, set_upcall_vector},
+};
+
+} // namespace
+
+xen::Result hvm_op(Call& call) {
+    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+}
+
+} // namespace bulkhead::vcpu

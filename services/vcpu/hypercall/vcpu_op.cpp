@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// HYPERVISOR_vcpu_op (public/vcpu.h), and the older HYPERVISOR_set_timer_op.
+// It must not know: how timers reach the guest.
+#include "call.hpp"
+
+#include "events.hpp"
+#include "runstate.hpp"
+
+namespace bulkhead::vcpu {
+
+namespace {
+
+constexpr std::uint64_t shortest_period_ns = 1'000'000;
+/// The part of vcpu_set_singleshot_timer that both layouts have; the 64-bit one only adds padding.
+struct [[gnu::packed]] Singleshot {
+    std::uint64_t timeout_abs_ns;
+    std::uint32_t flags;
+};
+static_assert(sizeof(Singleshot) == 12 && offsetof(Singleshot, flags) == offsetof(vcpu_set_singleshot_timer, flags));
+
+/// The vCPU that the second argument names; vcpu_op has checked that there is one.
+Vcpu& target(Call& call) {
+    return *call.d.vcpu(static_cast<std::uint32_t>(call.arg[1]));
+}
+bool is_caller(const Call& call) {
+    return static_cast<std::uint32_t>(call.arg[1]) == call.v.id;
+}
+std::uint64_t handle(const Call& call) {
+    return call.arg[2];
+}
+
+/// Every vCPU there is runs already.
+xen::Result initialise(Call& call) {
+    std::uint8_t first = 0;
+    return call.access.get(handle(call), first) ? -XEN_EEXIST : -XEN_EFAULT;
+}
+
+xen::Result up(Call&) {
+    return 0;
+}
+
+xen::Result down(Call& call) {
+    call.d.end(SHUTDOWN_poweroff, "last vCPU went down");
+    return 0;
+}
+
+xen::Result is_up(Call&) {
+    return 1;
+}
+
+xen::Result get_runstate_info(Call& call) {
+    return call.access.put(handle(call), current_runstate(call.d, target(call))) ? 0 : -XEN_EFAULT;
+}
+
+xen::Result register_runstate(Call& call) {
+    return with_input<vcpu_register_runstate_memory_area>(
+        call, handle(call), [&](const vcpu_register_runstate_memory_area& area) -> xen::Result {
+            Vcpu& v = target(call);
+            const std::uint64_t before = v.runstate.area;
+            v.runstate.area = area.addr.p;
+            if (!publish_runstate(call.d, v)) {
+                v.runstate.area = before;
+                return -XEN_EFAULT;
+            }
+            return 0;
+        });
+}
+
+xen::Result register_time_area(Call& call) {
+    return with_input<vcpu_register_time_memory_area>(call, handle(call),
+                                                      [&](const vcpu_register_time_memory_area& area) -> xen::Result {
+                                                          Vcpu& v = target(call);
+                                                          const std::uint64_t before = v.time_area;
+                                                          v.time_area = area.addr.p;
+                                                          if (!publish_time_area(call.d, v)) {
+                                                              v.time_area = before;
+                                                              return -XEN_EFAULT;
+                                                          }
+                                                          return 0;
+                                                      });
+}
+
+xen::Result set_periodic(Call& call) {
+    return with_input<vcpu_set_periodic_timer>(
+        call, handle(call), [&](const vcpu_set_periodic_timer& set) -> xen::Result {
+            if (set.period_ns < shortest_period_ns || static_cast<std::int64_t>(set.period_ns) < 0) {
+                return -XEN_EINVAL;
+            }
+            target(call).timers.set_periodic(set.period_ns, call.d.now_ns());
+            return 0;
+        });
+}
+
+xen::Result stop_periodic(Call& call) {
+    target(call).timers.stop_periodic();
+    return 0;
+}
+
+xen::Result set_singleshot(Call& call) {
+    if (!is_caller(call)) {
+        return -XEN_EINVAL;
+    }
+    return with_input<Singleshot>(call, handle(call), [&](const Singleshot& set) -> xen::Result {
+        if ((set.flags & VCPU_SSHOTTMR_future) != 0 && set.timeout_abs_ns < call.d.now_ns()) {
+            return -XEN_ETIME;
+        }
+        call.v.timers.set_singleshot(set.timeout_abs_ns); // one that is past fires before the guest continues
+        return 0;
+    });
+}
+
+xen::Result stop_singleshot(Call& call) {
+    if (!is_caller(call)) {
+        return -XEN_EINVAL;
+    }
+    call.v.timers.stop_singleshot();
+    return 0;
+}
+
+xen::Result register_vcpu_info(Call& call) {
+    return with_input<vcpu_register_vcpu_info>(
+        call, handle(call), [&](const vcpu_register_vcpu_info& place) -> xen::Result {
+            Vcpu& v = target(call);
+            constexpr std::uint32_t alignment = alignof(vcpu_info); // its fields are changed atomically
+            if (place.offset > page_size - sizeof(vcpu_info) || place.offset % alignment != 0 || v.info_registered) {
+                return -XEN_EINVAL;
+            }
+            std::uint8_t* page = call.d.memory.page(Gfn{place.mfn});
+            if (page == nullptr) {
+                return -XEN_EINVAL;
+            }
+            void* bytes = page + place.offset;
+            auto* info = static_cast<vcpu_info*>(bytes);
+            if (info != v.info) {
+                copy_once(info, v.info, sizeof *info);
+                v.info = info;
+                call.d.clock.publish(info->time);
+            }
+            v.info_registered = true;
+            mark_everything_pending(v);
+            return 0;
+        });
+}
+
+xen::Result get_physid(Call&) {
+    return -XEN_EINVAL; // only for vCPUs that are pinned for good to a physical CPU which the guest may know
+}
+
+constexpr Operation operations[] = {
+    {VCPUOP_set_singleshot_timer, set_singleshot},
+    {VCPUOP_stop_singleshot_timer, stop_singleshot},
+    {VCPUOP_set_periodic_timer, set_periodic},
+    {VCPUOP_stop_periodic_timer, stop_periodic},
+    {VCPUOP_register_vcpu_info, register_vcpu_info},
+    {VCPUOP_register_runstate_memory_area, register_runstate, Layout::wide_only},
+    {VCPUOP_register_vcpu_time_memory_area, register_time_area},
+    {VCPUOP_get_runstate_info, get_runstate_info, Layout::wide_only},
+    {VCPUOP_is_up, is_up},
+    {VCPUOP_up, up},
+    {VCPUOP_down, down},
+    {VCPUOP_initialise, initialise},
+    {VCPUOP_get_physid, get_physid},
+};
+
+} // namespace
+
+xen::Result vcpu_op(Call& call) {
+    if (call.d.vcpu(static_cast<std::uint32_t>(call.arg[1])) == nullptr) {
+        return -XEN_ENOENT;
+    }
+    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+}
+
+xen::Result set_timer_op(Call& call) {
+    // A 32-bit caller passes the time in two registers (public/xen.h).
+    const std::uint64_t when = call.wide ? call.arg[0] : call.arg[0] | (call.arg[1] << 32);
+    if (when == 0) {
+        call.v.timers.stop_singleshot();
+    } else {
+        call.v.timers.set_singleshot(when);
+    }
+    return 0;
+}
+
+} // namespace bulkhead::vcpu

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Set-up and run loop. One turn: timers, interrupt, run (or sleep), handle what came back.
+// It must not know: what exits and hypercalls do.
+#include "monitor.hpp"
+
+#include <bulkhead/sys.hpp>
+
+#include "entry_state.hpp"
+#include "events.hpp"
+#include "exceptions.hpp"
+#include "exits.hpp"
+#include "interrupts.hpp"
+#include "runstate.hpp"
+
+namespace bulkhead::vcpu {
+
+namespace {
+
+Selector selector_of(const Vcpu& v) {
+    return Selector{slot::vcpu.value + v.id};
+}
+
+void start_vcpu(Domain& d, Vcpu& v, std::uint32_t id, VcpuState* state) {
+    v.id = id;
+    v.state = state;
+    v.info = &d.shared->vcpu_info[id];
+    v.pat = pat_at_reset;
+    v.lapic.reset(apic_id_of(id), id == 0);
+    d.clock.publish(v.info->time);
+    set_pvh_entry(*state, d.config.entry, d.config.start_info);
+    v.touch(VcpuGroups::all);
+    start_runstate(d, v);
+}
+
+} // namespace
+
+bool read_memory_map(Domain& d) {
+    hvm_start_info info{};
+    if (!d.memory.read(d.config.start_info, &info, sizeof info) || info.magic != XEN_HVM_START_MAGIC_VALUE ||
+        info.version < 1 || info.memmap_entries == 0 || info.memmap_entries > max_e820) {
+        return false;
+    }
+    for (std::uint32_t i = 0; i < info.memmap_entries; ++i) {
+        hvm_memmap_table_entry entry{};
+        if (!d.memory.read(GuestPhys{info.memmap_paddr + i * sizeof entry}, &entry, sizeof entry)) {
+            return false;
+        }
+        d.e820[i] = {entry.addr, entry.size, entry.type};
+    }
+    d.e820_count = info.memmap_entries;
+    return true;
+}
+
+const char* Monitor::start(const bulkhead_MonitorStart& message) {
+    Domain& d = domain_;
+    if (const char* wrong = read_config(message, d.config)) {
+        return wrong;
+    }
+    d.clock = Clock{d.config.tsc_khz, d.config.boot, d.config.wall_clock_ns};
+    for (std::uint32_t i = 0; i < d.config.ram_count; ++i) {
+        const Config::Ram& ram = d.config.ram[i];
+        if (!d.memory.add_ram(ram.first, ram.bytes, mappings_.guest_window + ram.first.value)) {
+            return "overlapping memory ranges";
+        }
+    }
+    if (!read_memory_map(d)) {
+        return "no memory map in the start info";
+    }
+    d.shared = mappings_.shared;
+    d.clock.publish_wall_clock(*d.shared);
+    d.params[HVM_PARAM_CONSOLE_PFN] = d.config.console_gfn.value;
+    d.params[HVM_PARAM_CONSOLE_EVTCHN] = d.config.console_port.value;
+    if (d.config.console_port.value != 0) {
+        d.ports[d.config.console_port.value].kind = PortKind::interdomain;
+    }
+    for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
+        void* page = mappings_.states;
+        start_vcpu(d, d.vcpus[i], i,
+                   static_cast<VcpuState*>(static_cast<void*>(static_cast<std::uint8_t*>(page) + i * page_size)));
+    }
+    return nullptr;
+}
+
+void Monitor::run() {
+    while (!domain_.ended) {
+        step(domain_.vcpus[0]);
+    }
+    domain_.log.flush();
+}
+
+void Monitor::step(Vcpu& v) {
+    fire_timers(v);
+    offer_interrupt(domain_, v);
+    if (v.sleep != Sleep::awake) {
+        if (!should_wake(domain_, v)) {
+            sleep(v);
+            return;
+        }
+        wake(v);
+    }
+    enter(v);
+}
+
+/// The counter value at which the next timer is due; 0: none is set.
+Tsc Monitor::deadline(const Vcpu& v) {
+    const std::uint64_t next = v.timers.next();
+    if (next != deadline_ns_) {
+        deadline_ns_ = next;
+        deadline_ = next == Timers::none ? Tsc{0} : domain_.clock.when(next);
+    }
+    return deadline_;
+}
+
+void Monitor::fire_timers(Vcpu& v) {
+    const Tsc due = deadline(v);
+    if (due.value == 0 || domain_.processor.now() < due) {
+        return;
+    }
+    const Timers::Fired fired = v.timers.expire(domain_.now_ns());
+    if (fired.timer) {
+        raise_virq(domain_, v, VIRQ_TIMER);
+    }
+    if (fired.poll && v.sleep == Sleep::polling) {
+        wake(v);
+    }
+}
+
+void Monitor::sleep(Vcpu& v) {
+    if (v.runstate.info.state == RUNSTATE_running) {
+        set_runstate(domain_, v, RUNSTATE_blocked);
+    }
+    if (v.signal_port.value != 0) { // what was to be sent on the way into the guest must not wait for it
+        const Port port = v.signal_port;
+        v.signal_port = Port{0};
+        if (sys::signal(Selector{slot::first_port.value + port.value}) != Status::ok) {
+            domain_.ports[port.value].kind = PortKind::unknown;
+        }
+    }
+    if (const Status status = sys::wait(slot::events, deadline(v)); status != Status::ok && status != Status::timeout) {
+        domain_.crash(v, "cannot wait for events");
+        return;
+    }
+    (void)take_signals(domain_, *mappings_.events);
+}
+
+void Monitor::wake(Vcpu& v) {
+    v.sleep = Sleep::awake;
+    v.poll_count = 0;
+    v.timers.stop_poll();
+    if (v.runstate.info.state != RUNSTATE_running) {
+        set_runstate(domain_, v, RUNSTATE_running);
+        (void)publish_runstate(domain_, v); // an area that is gone is the guest's loss
+    }
+}
+
+void Monitor::enter(Vcpu& v) {
+    const Port port = v.signal_port;
+    const Selector signal = port.value != 0 ? Selector{slot::first_port.value + port.value} : no_selector;
+    const sys::RunResult result = sys::vcpu_run(selector_of(v), v.changed, signal, deadline(v));
+    v.signal_port = Port{0};
+    switch (result.status) {
+    case Status::ok:
+    case Status::signalled:
+    case Status::timeout:
+    case Status::busy: // its registers are still on their way from another CPU
+        break;
+    case Status::bad_selector:
+    case Status::bad_type:
+    case Status::no_right:
+        if (port.value != 0) { // the other end has gone: what is left of the port is for the event component to say
+            domain_.ports[port.value].kind = PortKind::unknown;
+            return;
+        }
+        [[fallthrough]];
+    default:
+        domain_.crash(v, "the kernel refused to run the vCPU");
+        return;
+    }
+    v.changed = VcpuGroups::none;
+    v.state->inject = 0; // the kernel has taken it
+    settle_interrupt(v);
+    const bool interrupted = reinject_interrupted(v);
+    if (result.status == Status::ok) {
+        count_exit();
+        handle_exit(domain_, v, result.reason, interrupted);
+    } else if (result.status == Status::signalled) {
+        (void)take_signals(domain_, *mappings_.events);
+    }
+}
+
+/// For the test of containment: a monitor that goes wrong takes its own domain with it and nothing else.
+void Monitor::count_exit() {
+    ++exits_;
+    if (domain_.config.crash_after_exits != 0 && exits_ >= domain_.config.crash_after_exits) {
+        std::uintptr_t nowhere = 0;
+        asm volatile("" : "+r"(nowhere)); // what the compiler knows to be null it would not store to
+        *reinterpret_cast<volatile std::uint32_t*>(nowhere) = 0;
+    }
+}
+
+} // namespace bulkhead::vcpu

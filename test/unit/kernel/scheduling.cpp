@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who gets how much of a CPU.
+#include "sched/scheduler.hpp"
+
+#include <map>
+
+#include "system.hpp"
+
+namespace bulkhead::kernel::test {
+
+namespace {
+
+/// Runs CPU 0 for `length` ticks, everybody spinning; returns who got how much.
+std::map<Thread*, std::uint64_t> spin(System& s, std::uint64_t length) {
+    std::map<Thread*, std::uint64_t> got;
+    const std::uint64_t end = fake::machine.now + length;
+    while (fake::machine.now < end) {
+        Thread* const running = s.current();
+        got[running] += s.run_until_timer(0, end);
+    }
+    return got;
+}
+
+constexpr std::uint64_t ms = 1'000'000; // the fake machine's TSC runs at 1 GHz
+
+} // namespace
+
+TEST_CASE("REQ-SCHED-001 equals take turns, the more urgent goes first", "[kernel]") {
+    System s;
+    Thread& a = s.thread(5);
+    Thread& b = s.thread(5);
+    s.start(a);
+    s.start(b);
+    s.choose();
+    auto got = spin(s, 200 * ms);
+    CHECK(got[&a] == 100 * ms);
+    CHECK(got[&b] == 100 * ms);
+    Thread& urgent = s.thread(6);
+    s.start(urgent);
+    s.choose();
+    got = spin(s, 50 * ms);
+    CHECK(got[&urgent] == 50 * ms);
+}
+
+TEST_CASE("REQ-SCHED-002 a thread never gets more than its budget, and its neighbour never less than its own",
+          "[kernel]") {
+    System s;
+    Thread& greedy = s.thread(9, 0, 3000, 10'000); // more urgent, spins for ever
+    Thread& neighbour = s.thread(5, 0, 7000, 10'000);
+    s.start(greedy);
+    s.start(neighbour);
+    s.choose();
+    const auto got = spin(s, 1000 * ms);
+    CHECK(got.at(&greedy) <= 303 * ms);
+    CHECK(got.at(&greedy) >= 297 * ms);
+    CHECK(got.at(&neighbour) >= 690 * ms);
+}
+
+TEST_CASE("REQ-SCHED-002 a lone thread without limit costs no timer interrupts", "[kernel]") {
+    System s;
+    Thread& a = s.thread(5);
+    s.start(a);
+    s.choose();
+    CHECK(s.run_until_timer(0, fake::machine.now + 10'000 * ms) == 10'000 * ms);
+    CHECK(fake::machine.timer[0] == ~std::uint64_t{0});
+}
+
+TEST_CASE("REQ-SCHED-001 an exhausted budget comes back with the next period", "[kernel]") {
+    System s;
+    Thread& a = s.thread(5, 0, 1000, 10'000);
+    s.start(a);
+    s.choose();
+    CHECK(s.run_until_timer(0, fake::machine.now + 100 * ms) == 1 * ms);
+    CHECK(s.current() == nullptr);
+    CHECK(s.run_until_timer(0, fake::machine.now + 100 * ms) == 9 * ms);
+    CHECK(s.current() == &a);
+    // Asleep for long, it finds one full budget, not several.
+    s.call(a, Syscall::yield);
+    const auto got = spin(s, 100 * ms);
+    CHECK(got.at(&a) <= 11 * ms);
+}
+
+TEST_CASE("REQ-IPC-001 a call uses the caller's budget up, wherever the handler's code runs", "[kernel]") {
+    System s;
+    Thread& handler = s.thread(20);
+    const std::uint32_t portal = s.make(ObjectType::portal);
+    s.object<Portal>(portal).handler.set(&handler);
+    s.start(handler);
+    s.choose();
+    s.call(handler, Syscall::reply_wait);
+    Thread& poor = s.thread(5, 0, 1000, 100'000);
+    Thread& other = s.thread(5);
+    s.start(poor);
+    s.choose();
+    s.call(poor, Syscall::call, portal, 0);
+    REQUIRE(s.current() == &handler);
+    s.start(other);
+    const auto got = spin(s, 50 * ms);
+    CHECK(got.at(&handler) <= 2 * ms);
+    // Another caller need not wait for the next period of the first: it lends the handler its own time.
+    REQUIRE(s.current() == &other);
+    s.call(other, Syscall::call, portal, 0);
+    CHECK(s.current() == &handler);
+    CHECK(s.cpus_payer() == &other);
+}
+
+TEST_CASE("REQ-IPC-001 whoever waits for a handler that runs on another CPU goes on when that CPU leaves it",
+          "[kernel]") {
+    System s{2};
+    Thread& handler = s.thread(20, 0);
+    const std::uint32_t portal = s.make(ObjectType::portal);
+    s.object<Portal>(portal).handler.set(&handler);
+    s.start(handler);
+    s.choose(0);
+    s.call(handler, Syscall::reply_wait);
+    Thread& here = s.thread(5, 0);
+    Thread& there = s.thread(5, 1);
+    s.start(here);
+    s.choose(0);
+    s.start(there);
+    s.choose(1);
+    s.call(here, Syscall::call, portal, 0);
+    REQUIRE(s.current(0) == &handler);
+    s.call(there, Syscall::call, portal, 0);
+    REQUIRE(s.current(1) == nullptr);
+    CHECK(there.budget.place == Budget::Place::parked);
+
+    s.interrupt(1, 1); // the kick that told it about its thread
+    fake::machine.kicks.clear();
+    s.call(handler, Syscall::reply_wait); // answers here; goes on with there's request, which is paid on CPU 1
+    CHECK(s.current(0) == &here);
+    CHECK(fake::machine.kicks == std::vector<std::uint32_t>{1});
+    s.interrupt(1, 1);
+    REQUIRE(s.current(1) == &handler);
+    CHECK(handler.running_on == 1);
+    s.call(handler, Syscall::reply_wait);
+    CHECK(s.current(1) == &there);
+    CHECK(System::result(there) == Status::ok);
+}
+
+TEST_CASE("REQ-IPC-001 a handler that waits in the middle of a call goes on, woken from whichever CPU", "[kernel]") {
+    System s{2};
+    Thread& handler = s.thread(20, 0);
+    const std::uint32_t portal = s.make(ObjectType::portal);
+    const std::uint32_t set = s.make(ObjectType::event_set);
+    s.object<Portal>(portal).handler.set(&handler);
+    s.start(handler);
+    s.choose(0);
+    s.call(handler, Syscall::reply_wait);
+    Thread& caller = s.thread(5, 0);
+    Thread& waker = s.thread(5, 1);
+    s.start(caller);
+    s.choose(0);
+    s.call(caller, Syscall::call, portal, 0);
+    REQUIRE(s.current(0) == &handler);
+    s.call(handler, Syscall::wait, set);
+    REQUIRE(s.current(0) == nullptr);
+    CHECK(cpus[0]->ready_mask == 0); // no CPU idles with something in its queue that it will not look at again
+
+    s.start(waker);
+    s.choose(1);
+    fake::machine.kicks.clear();
+    s.call(waker, Syscall::signal, set);
+    CHECK(fake::machine.kicks == std::vector<std::uint32_t>{0});
+    s.interrupt(0, 1);
+    CHECK(s.current(0) == &handler);
+    CHECK(s.cpus_payer(0) == &caller);
+}
+
+TEST_CASE("REQ-SCHED-003 CPU time is given only out of a CpuTime capability", "[kernel]") {
+    System s{2};
+    Thread& root = s.thread(40);
+    const std::uint32_t subject = s.make(ObjectType::thread);
+    const std::uint32_t little = s.next_free();
+    REQUIRE(capabilities.mint(s.slot(little), s.slot(time_of_cpus), Rights::control, 10, 0b01) == Status::ok);
+    s.start(root);
+    s.choose();
+    const auto on = [](std::uint32_t authority, std::uint64_t cpu) { return authority | (cpu << 32); };
+    CHECK(s.invoke(root, subject, Method::thread_schedule, on(little, 0), 10, 0, 0) == Status::ok);
+    CHECK(s.invoke(root, subject, Method::thread_schedule, on(little, 0), 11, 0, 0) == Status::out_of_range);
+    CHECK(s.invoke(root, subject, Method::thread_schedule, on(little, 1), 10, 0, 0) == Status::out_of_range);
+    CHECK(s.invoke(root, subject, Method::thread_schedule, on(little, 40), 10, 0, 0) == Status::out_of_range);
+    CHECK(s.invoke(root, subject, Method::thread_schedule, on(untyped, 0), 10, 0, 0) == Status::bad_type);
+    CHECK(s.invoke(root, subject, Method::thread_schedule, on(little, 0), 10, 200, 100) == Status::bad_argument);
+    CHECK(s.invoke(root, subject, Method::thread_schedule, on(little, 0), 10, 10, 50) == Status::bad_argument);
+    CHECK(s.invoke(root, s.selector(root), Method::thread_schedule, on(little, 0), 10, 0, 0) == Status::busy);
+}
+
+} // namespace bulkhead::kernel::test

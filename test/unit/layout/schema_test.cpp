@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generator refuses schemas that make no sense, and lays out for other widths than today's.
+// REQ-ABI-001
+// REQ-MSG-002
+#include <catch2/catch.hpp>
+
+#include <google/protobuf/descriptor.pb.h>
+
+#include "architecture.hpp"
+#include "emit.hpp"
+
+using namespace bulkhead;
+using namespace bulkhead::generator;
+using google::protobuf::DescriptorPool;
+using google::protobuf::DescriptorProto;
+using google::protobuf::FieldDescriptorProto;
+using google::protobuf::FileDescriptorProto;
+
+namespace {
+
+/// A schema of one structure, "T", made field by field.
+class Schema {
+public:
+    Schema() {
+        file_.set_name("t.proto");
+        file_.set_syntax("proto3");
+        file_.add_dependency("guest_layout.proto");
+        message_ = file_.add_message_type();
+        message_->set_name("T");
+        message_->mutable_options()->MutableExtension(guest::is)->set_xen("t");
+    }
+
+    guest::FieldLayout& add(const std::string& name, FieldDescriptorProto::Type type, guest::Type layout) {
+        FieldDescriptorProto& field = *message_->add_field();
+        field.set_name(name);
+        field.set_number(message_->field_size());
+        field.set_type(type);
+        field.set_label(FieldDescriptorProto::LABEL_OPTIONAL);
+        guest::FieldLayout& at = *field.mutable_options()->MutableExtension(guest::at);
+        at.set_type(layout);
+        return at;
+    }
+    FieldDescriptorProto& last() { return *message_->mutable_field(message_->field_size() - 1); }
+    void in_union(const std::string& discriminator) {
+        if (message_->oneof_decl_size() == 0) {
+            auto& oneof = *message_->add_oneof_decl();
+            oneof.set_name("u");
+            oneof.mutable_options()->MutableExtension(guest::by)->set_discriminator(discriminator);
+        }
+        last().set_oneof_index(0);
+    }
+    Structures read() {
+        DescriptorPool pool{DescriptorPool::generated_pool()};
+        const auto* const file = pool.BuildFile(file_);
+        REQUIRE(file != nullptr);
+        return read_structures(*file);
+    }
+
+private:
+    FileDescriptorProto file_;
+    DescriptorProto* message_;
+};
+
+constexpr auto u32 = FieldDescriptorProto::TYPE_UINT32;
+constexpr auto u64 = FieldDescriptorProto::TYPE_UINT64;
+constexpr Architecture wide{"x86_64", 8, 8};
+constexpr Architecture narrow_guest{"x86_32", 4, 4};
+
+} // namespace
+
+TEST_CASE("the same structure is laid out for either width", "[abi][generator]") {
+    Schema schema;
+    schema.add("domid", u32, guest::U16);
+    schema.add("gpfn", u64, guest::ULONG);
+    schema.add("time", u64, guest::U64);
+    const Structures structures = schema.read();
+    const Layout on_64 = lay_out(wide, *structures.front());
+    CHECK(on_64.items[1].offset == 8);
+    CHECK(on_64.items[1].padding_before == 6);
+    CHECK(on_64.size == 24);
+    const Layout on_32 = lay_out(narrow_guest, *structures.front());
+    CHECK(on_32.items[1].offset == 4);
+    CHECK(on_32.items[2].offset == 8);
+    CHECK(on_32.alignment == 4);
+    CHECK(on_32.size == 16);
+}
+
+TEST_CASE("trailing padding is named, so that it is never a guest's to read", "[abi][generator]") {
+    Schema schema;
+    schema.add("value", u64, guest::U64);
+    schema.add("flags", u32, guest::U32);
+    const std::string text = emit_header("t", schema.read());
+    CHECK(text.find("std::uint8_t padding_at_12[4];") != std::string::npos);
+}
+
+TEST_CASE("schemas that make no sense are refused", "[abi][generator]") {
+    Schema schema;
+    SECTION("no type") {
+        schema.add("a", u32, guest::UNSPECIFIED);
+    }
+    SECTION("too narrow a message") {
+        schema.add("a", u32, guest::U64);
+    }
+    SECTION("wrong sign") {
+        schema.add("a", u32, guest::I16);
+    }
+    SECTION("no layout at all") {
+        schema.add("a", u32, guest::U32);
+        schema.last().clear_options();
+    }
+    SECTION("count without repeated") {
+        schema.add("a", u32, guest::U32).set_count(2);
+    }
+    SECTION("repeated without count") {
+        schema.add("a", u32, guest::U32);
+        schema.last().set_label(FieldDescriptorProto::LABEL_REPEATED);
+    }
+    SECTION("elements of what is no handle") {
+        auto& at = schema.add("a", u32, guest::U32);
+        at.set_element(guest::U32);
+        at.set_elements("a");
+    }
+    SECTION("elements that nobody counts") {
+        auto& at = schema.add("a", u64, guest::HANDLE);
+        at.set_element(guest::U32);
+        at.set_elements("n");
+    }
+    SECTION("a selector outside a union") {
+        schema.add("a", u32, guest::U32).set_when(1);
+    }
+    SECTION("a union without discriminator") {
+        schema.add("a", u32, guest::U32).set_when(1);
+        schema.in_union("kind");
+    }
+    SECTION("a union member that nothing selects") {
+        schema.add("kind", u32, guest::U32);
+        schema.add("a", u32, guest::U32);
+        schema.in_union("kind");
+    }
+    SECTION("two union members for one value") {
+        schema.add("kind", u32, guest::U32);
+        schema.add("a", u32, guest::U32).set_when(1);
+        schema.in_union("kind");
+        schema.add("b", u32, guest::U32).set_when(1);
+        schema.in_union("kind");
+    }
+    CHECK_THROWS_AS(schema.read(), SchemaError);
+}
+
+TEST_CASE("padding that does not lead to alignment is refused", "[abi][generator]") {
+    Schema schema;
+    schema.add("a", u32, guest::U16);
+    schema.add("b", u32, guest::U32).set_padding(1);
+    const Structures structures = schema.read();
+    CHECK_THROWS_AS(lay_out(wide, *structures.front()), SchemaError);
+}

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hypercalls that ask other components: what they ask, and what becomes of the answer.
+// REQ-INPUT-006
+#include <catch2/catch.hpp>
+
+#include "events.hpp"
+#include "machine.hpp"
+
+using namespace bulkhead;
+using namespace bulkhead::vcpu;
+using bulkhead::vcpu::test::Machine;
+
+namespace {
+
+struct Guest : Machine {
+    Guest() { enter_long_mode(); }
+
+    template <typename T> xen::Result event_op(std::uint64_t op, const T& argument) {
+        return operation(__HYPERVISOR_event_channel_op, op, argument);
+    }
+    template <typename T> xen::Result memory_op(std::uint64_t op, const T& argument) {
+        return operation(__HYPERVISOR_memory_op, op, argument);
+    }
+    template <typename T> T result() { return load<T>(test::scratch); }
+};
+
+constexpr std::uint32_t sender(std::uint32_t port) {
+    return slot::first_port.value + port;
+}
+
+} // namespace
+
+TEST_CASE("add_to_physmap: shared info is seen where the guest sees it") {
+    Guest m;
+    std::vector<bulkhead_MemoryAddToPhysmap> asked;
+    std::int32_t answer = 0;
+    m.memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply& reply) {
+        REQUIRE(request.which_request == bulkhead_MemoryRequest_add_to_physmap_tag);
+        asked.push_back(request.request.add_to_physmap);
+        reply.result = answer;
+    };
+    const auto add = [&](unsigned space, std::uint64_t index, std::uint64_t gfn, domid_t domain = DOMID_SELF) {
+        return m.memory_op(XENMEM_add_to_physmap, xen_add_to_physmap{domain, 0, space, index, gfn});
+    };
+    m.shared().evtchn_mask[0] = 0x1234;
+    CHECK(add(XENMAPSPACE_shared_info, 0, 0x10) == 0);
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0].space == bulkhead_PhysmapSpace_PHYSMAP_SHARED_INFO);
+    CHECK(asked[0].gfn == 0x10);
+    std::uint64_t seen = 0;
+    REQUIRE(m.d().memory.read(GuestPhys{0x10000 + 2560}, &seen, 8));
+    CHECK(seen == 0x1234);
+    CHECK(add(XENMAPSPACE_shared_info, 0, 0x11) == 0); // moves
+    REQUIRE(m.d().memory.read(GuestPhys{0x10000 + 2560}, &seen, 8));
+    CHECK(seen == 0);
+
+    SECTION("a failure changes nothing") {
+        answer = -XEN_EINVAL;
+        CHECK(add(XENMAPSPACE_shared_info, 3, 0x12) == -XEN_EINVAL);
+        CHECK(m.d().memory.page(Gfn{0x11}) != m.ram() + 0x11000);
+        CHECK(m.d().memory.page(Gfn{0x12}) == m.ram() + 0x12000);
+    }
+    SECTION("grant frames and status frames") {
+        CHECK(add(XENMAPSPACE_grant_table, 1, 0x20) == 0);
+        CHECK(asked.back().space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE);
+        CHECK(asked.back().index == 1);
+        CHECK(m.d().memory.page(Gfn{0x20}) == nullptr);
+        CHECK(add(XENMAPSPACE_grant_table, XENMAPIDX_grant_table_status | 2, 0x7f'ffff) == 0);
+        CHECK(asked.back().space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS);
+        CHECK(asked.back().index == 2);
+    }
+    SECTION("what is refused at the edge") {
+        const std::size_t before = asked.size();
+        CHECK(add(XENMAPSPACE_gmfn, 0, 1) == -XEN_ENOSYS);
+        CHECK(add(XENMAPSPACE_gmfn_foreign, 0, 1) == -XEN_ENOSYS);
+        CHECK(add(6, 0, 1) == -XEN_EINVAL);
+        CHECK(add(XENMAPSPACE_shared_info, 0, 1, 3) == -XEN_EPERM);
+        CHECK(add(XENMAPSPACE_shared_info, 0, 1, DOMID_IO) == -XEN_ESRCH);
+        CHECK(asked.size() == before);
+    }
+    SECTION("the place of the shared info is taken by something else") {
+        CHECK(add(XENMAPSPACE_grant_table, 0, 0x11) == 0);
+        CHECK(m.d().memory.page(Gfn{0x11}) == nullptr);
+        CHECK(add(XENMAPSPACE_shared_info, 0, 0x12) == 0);
+        CHECK(m.d().memory.page(Gfn{0x11}) == nullptr);
+    }
+    SECTION("a component that does not answer") {
+        m.call_status = Status::aborted;
+        CHECK(add(XENMAPSPACE_shared_info, 0, 0x13) == -XEN_EIO);
+    }
+}
+
+TEST_CASE("remove_from_physmap") {
+    Guest m;
+    REQUIRE(m.d().memory.set_overlay(Gfn{0x20}, nullptr));
+    std::int32_t answer = -XEN_ENOENT;
+    m.memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply& reply) {
+        REQUIRE(request.which_request == bulkhead_MemoryRequest_remove_from_physmap_tag);
+        CHECK(request.request.remove_from_physmap.gfn == 0x20);
+        reply.result = answer;
+    };
+    const xen_remove_from_physmap remove{DOMID_SELF, 0x20};
+    CHECK(m.memory_op(XENMEM_remove_from_physmap, remove) == -XEN_ENOENT);
+    CHECK(m.d().memory.page(Gfn{0x20}) == nullptr);
+    answer = 0;
+    CHECK(m.memory_op(XENMEM_remove_from_physmap, remove) == 0);
+    CHECK(m.d().memory.page(Gfn{0x20}) != nullptr);
+    CHECK(m.memory_op(XENMEM_remove_from_physmap, xen_remove_from_physmap{2, 0x20}) == -XEN_EPERM);
+}
+
+TEST_CASE("decrease_reservation and populate_physmap count extents") {
+    Guest m;
+    constexpr std::uint64_t list = test::scratch + 0x1000;
+    for (std::uint64_t i = 0; i < 150; ++i) {
+        m.store(list + i * 8, 0x100 + i);
+    }
+    std::vector<std::uint64_t> asked;
+    std::uint64_t limit = 1000;
+    std::uint32_t order = 99;
+    bool decrease = true;
+    m.memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply& reply) {
+        CHECK(request.which_request ==
+              (decrease ? bulkhead_MemoryRequest_decrease_reservation_tag : bulkhead_MemoryRequest_populate_tag));
+        const auto& r = request.request;
+        const pb_size_t count = decrease ? r.decrease_reservation.gfn_count : r.populate.gfn_count;
+        order = decrease ? r.decrease_reservation.order : r.populate.order;
+        for (pb_size_t i = 0; i < count && asked.size() < limit; ++i) {
+            asked.push_back(decrease ? r.decrease_reservation.gfn[i] : r.populate.gfn[i]);
+            ++reply.value;
+        }
+    };
+    xen_memory_reservation reservation{};
+    reservation.extent_start.p = reinterpret_cast<xen_pfn_t*>(list);
+    reservation.nr_extents = 150;
+    reservation.domid = DOMID_SELF;
+    SECTION("all of them, in several messages") {
+        CHECK(m.memory_op(XENMEM_decrease_reservation, reservation) == 150);
+        CHECK(asked.size() == 150);
+        CHECK(asked[149] == 0x100 + 149);
+        CHECK(order == 0);
+    }
+    SECTION("as many as the component could") {
+        limit = 70;
+        decrease = false;
+        reservation.extent_order = 9;
+        CHECK(m.memory_op(XENMEM_populate_physmap, reservation) == 70);
+        CHECK(order == 9);
+    }
+    SECTION("none at all: bad handles, other domains, absurd counts") {
+        reservation.domid = 1;
+        CHECK(m.memory_op(XENMEM_decrease_reservation, reservation) == 0);
+        reservation.domid = DOMID_SELF;
+        reservation.nr_extents = ~0ull;
+        CHECK(m.memory_op(XENMEM_decrease_reservation, reservation) == 0);
+        reservation.nr_extents = 1;
+        reservation.extent_start.p = reinterpret_cast<xen_pfn_t*>(test::unmapped);
+        CHECK(m.memory_op(XENMEM_decrease_reservation, reservation) == 0);
+        CHECK(m.hypercall(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, test::unmapped) == 0);
+        CHECK(asked.empty());
+    }
+    SECTION("a list that ends in nothing") {
+        reservation.extent_start.p = reinterpret_cast<xen_pfn_t*>(test::ram_bytes - 64 * 8);
+        CHECK(m.memory_op(XENMEM_decrease_reservation, reservation) == 64);
+    }
+}
+
+TEST_CASE("memory queries and the memory map") {
+    Guest m;
+    m.memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply& reply) {
+        REQUIRE(request.which_request == bulkhead_MemoryRequest_query_tag);
+        reply.value = 1000 + static_cast<std::uint64_t>(request.request.query.what);
+    };
+    const xen_memory_domain self{DOMID_SELF};
+    CHECK(m.memory_op(XENMEM_current_reservation, self) == 1000);
+    CHECK(m.memory_op(XENMEM_maximum_reservation, self) == 1001);
+    CHECK(m.memory_op(XENMEM_maximum_gpfn, self) == 1002);
+    CHECK(m.hypercall(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page) == 1003);
+    CHECK(m.memory_op(XENMEM_maximum_gpfn, xen_memory_domain{1}) == -XEN_EPERM);
+    CHECK(m.hypercall(__HYPERVISOR_memory_op, XENMEM_machine_memory_map, test::scratch) == -XEN_EPERM);
+
+    constexpr std::uint64_t buffer = test::scratch + 0x100;
+    xen_memory_map map{};
+    map.nr_entries = 128;
+    map.buffer.p = reinterpret_cast<void*>(buffer);
+    CHECK(m.memory_op(XENMEM_memory_map, map) == 0);
+    CHECK(m.result<xen_memory_map>().nr_entries == 2);
+    CHECK(m.load<E820Entry>(buffer + 20).address == 0x10'0000);
+    CHECK(m.load<E820Entry>(buffer + 20).type == 1);
+    map.nr_entries = 1;
+    CHECK(m.memory_op(XENMEM_memory_map, map) == 0);
+    CHECK(m.result<xen_memory_map>().nr_entries == 1);
+    map.buffer.p = reinterpret_cast<void*>(test::unmapped);
+    CHECK(m.memory_op(XENMEM_memory_map, map) == -XEN_EFAULT);
+}
+
+TEST_CASE("event channels: opening ports") {
+    Guest m;
+    bulkhead_EventRequest asked{};
+    bulkhead_EventReply answer{};
+    std::uint32_t caps = 0;
+    m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply& reply) {
+        asked = request;
+        reply = answer;
+        return caps;
+    };
+    answer.port = 20;
+    SECTION("alloc_unbound") {
+        CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_SELF, 4, 0}) == 0);
+        CHECK(m.result<evtchn_alloc_unbound>().port == 20);
+        CHECK(asked.request.alloc_unbound.domain == test::own_domain);
+        CHECK(asked.request.alloc_unbound.remote == 4);
+        CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_SELF, DOMID_SELF, 0}) == 0);
+        CHECK(asked.request.alloc_unbound.remote == test::own_domain);
+        CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{3, 4, 0}) == -XEN_EPERM);
+        answer.result = -XEN_ENOSPC;
+        CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_SELF, 4, 55}) == -XEN_ENOSPC);
+        CHECK(m.result<evtchn_alloc_unbound>().port == 55);
+    }
+    SECTION("bind_interdomain moves the sender into the port's slot, and raises the port") {
+        caps = 1;
+        CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == 0);
+        CHECK(m.result<evtchn_bind_interdomain>().local_port == 20);
+        CHECK(m.receive_selector == slot::first_free.value);
+        REQUIRE(m.moves.size() == 1);
+        CHECK(m.moves[0] == std::pair<std::uint32_t, std::uint32_t>{sender(20), slot::first_free.value});
+        CHECK(is_pending(m.d(), Port{20}));
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{20}) == 0);
+        CHECK(m.v().signal_port.value == 20);
+        CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{DOMID_IO, 7, 0}) == -XEN_ESRCH);
+    }
+    SECTION("bind_interdomain that fails keeps nothing") {
+        caps = 1;
+        answer.result = -XEN_EINVAL;
+        CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == -XEN_EINVAL);
+        CHECK(m.removed == std::vector<std::uint32_t>{slot::first_free.value});
+        CHECK(m.moves.empty());
+    }
+    SECTION("bind_virq") {
+        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{VIRQ_TIMER, 0, 0}) == 0);
+        CHECK(m.result<evtchn_bind_virq>().port == 20);
+        raise_virq(m.d(), m.v(), VIRQ_TIMER);
+        CHECK(is_pending(m.d(), Port{20}));
+        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{NR_VIRQS, 0, 0}) == -XEN_EINVAL);
+        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{VIRQ_TIMER, 1, 0}) == -XEN_ENOENT);
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{20}) == -XEN_EINVAL);
+    }
+    SECTION("bind_ipi, and sending on it") {
+        CHECK(m.event_op(EVTCHNOP_bind_ipi, evtchn_bind_ipi{0, 0}) == 0);
+        CHECK(m.result<evtchn_bind_ipi>().port == 20);
+        CHECK(m.event_op(EVTCHNOP_bind_ipi, evtchn_bind_ipi{1, 0}) == -XEN_ENOENT);
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{20}) == 0);
+        CHECK(is_pending(m.d(), Port{20}));
+        CHECK(m.v().signal_port.value == 0);
+    }
+    SECTION("an answer that makes no sense") {
+        for (const std::uint32_t port : {0u, 4096u, 0xffff'ffffu}) {
+            answer.port = port;
+            CHECK(m.event_op(EVTCHNOP_bind_ipi, evtchn_bind_ipi{0, 0}) == -XEN_EIO);
+        }
+    }
+    SECTION("what is not offered") {
+        CHECK(m.event_op(EVTCHNOP_bind_pirq, evtchn_bind_pirq{}) == -XEN_EPERM);
+        CHECK(m.event_op(EVTCHNOP_init_control, evtchn_init_control{}) == -XEN_ENOSYS);
+        CHECK(m.event_op(EVTCHNOP_expand_array, evtchn_expand_array{}) == -XEN_ENOSYS);
+        CHECK(m.event_op(EVTCHNOP_set_priority, evtchn_set_priority{}) == -XEN_ENOSYS);
+        CHECK(asked.which_request == 0);
+    }
+}
+
+TEST_CASE("event channels: sending") {
+    Guest m;
+    std::int32_t answer = 0;
+    std::uint32_t caps = 0;
+    std::uint32_t asked = 0;
+    m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply& reply) {
+        REQUIRE(request.which_request == bulkhead_EventRequest_get_sender_tag);
+        CHECK(m.receive_selector == sender(request.request.get_sender.port));
+        ++asked;
+        reply.result = answer;
+        return caps;
+    };
+    SECTION("the console's port has its sender from the start") {
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{test::console_port}) == 0);
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{test::console_port}) == 0);
+        CHECK(m.v().signal_port.value == test::console_port); // goes with the next entry, once
+        CHECK(m.signals.empty());
+        CHECK(asked == 0);
+    }
+    SECTION("a second port's signal pushes the first one out") {
+        m.d().ports[9].kind = PortKind::interdomain;
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{test::console_port}) == 0);
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{9}) == 0);
+        CHECK(m.signals == std::vector<std::uint32_t>{sender(test::console_port)});
+        CHECK(m.v().signal_port.value == 9);
+    }
+    SECTION("an unbound port: nobody there yet, then somebody") {
+        m.d().ports[9].kind = PortKind::unbound;
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{9}) == 0);
+        CHECK(m.v().signal_port.value == 0);
+        caps = 1;
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{9}) == 0);
+        CHECK(m.v().signal_port.value == 9);
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{9}) == 0);
+        CHECK(asked == 2);
+    }
+    SECTION("ports that cannot be") {
+        for (const std::uint32_t port : {0u, 5u, 4096u, 0xffff'ffffu}) {
+            CHECK(m.event_op(EVTCHNOP_send, evtchn_send{port}) == -XEN_EINVAL);
+            if (port != 5) {
+                CHECK(m.event_op(EVTCHNOP_unmask, evtchn_unmask{port}) == -XEN_EINVAL);
+                CHECK(m.event_op(EVTCHNOP_close, evtchn_close{port}) == -XEN_EINVAL);
+                CHECK(m.event_op(EVTCHNOP_bind_vcpu, evtchn_bind_vcpu{port, 0}) == -XEN_EINVAL);
+            }
+        }
+        CHECK(asked == 0);
+    }
+    SECTION("the component says that the port is none") {
+        m.d().ports[9].kind = PortKind::unknown;
+        answer = -XEN_EINVAL;
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{9}) == -XEN_EINVAL);
+    }
+}
+
+TEST_CASE("event channels: close, status, bind_vcpu, unmask, reset") {
+    Guest m;
+    bulkhead_EventReply answer{};
+    bulkhead_EventRequest asked{};
+    m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply& reply) {
+        asked = request;
+        reply = answer;
+        return 0u;
+    };
+    m.d().ports[9] = {PortKind::virq, 0, VIRQ_TIMER};
+    m.v().virq_port[VIRQ_TIMER] = 9;
+    raise(m.d(), Port{9});
+    SECTION("close") {
+        answer.result = -XEN_EINVAL;
+        CHECK(m.event_op(EVTCHNOP_close, evtchn_close{9}) == -XEN_EINVAL);
+        CHECK(m.v().virq_port[VIRQ_TIMER] == 9);
+        answer.result = 0;
+        CHECK(m.event_op(EVTCHNOP_close, evtchn_close{9}) == 0);
+        CHECK(m.v().virq_port[VIRQ_TIMER] == 0);
+        CHECK_FALSE(is_pending(m.d(), Port{9}));
+        CHECK(m.d().ports[9].kind == PortKind::closed);
+    }
+    SECTION("closing a port whose signal has not left yet") {
+        CHECK(m.event_op(EVTCHNOP_send, evtchn_send{test::console_port}) == 0);
+        CHECK(m.event_op(EVTCHNOP_close, evtchn_close{test::console_port}) == 0);
+        CHECK(m.v().signal_port.value == 0);
+        CHECK(m.removed == std::vector<std::uint32_t>{sender(test::console_port)});
+    }
+    SECTION("status") {
+        answer.status = EVTCHNSTAT_interdomain;
+        answer.remote = 2;
+        answer.remote_port = 33;
+        CHECK(m.event_op(EVTCHNOP_status, evtchn_status{DOMID_SELF, 9, 0, 0, {}}) == 0);
+        const auto status = m.result<evtchn_status>();
+        CHECK(status.status == EVTCHNSTAT_interdomain);
+        CHECK(status.u.interdomain.dom == 2);
+        CHECK(status.u.interdomain.port == 33);
+        CHECK(asked.request.status.domain == test::own_domain);
+        CHECK(m.event_op(EVTCHNOP_status, evtchn_status{2, 9, 0, 0, {}}) == -XEN_EPERM);
+    }
+    SECTION("bind_vcpu") {
+        CHECK(m.event_op(EVTCHNOP_bind_vcpu, evtchn_bind_vcpu{9, 0}) == 0);
+        CHECK(m.event_op(EVTCHNOP_bind_vcpu, evtchn_bind_vcpu{9, 1}) == -XEN_ENOENT);
+    }
+    SECTION("unmask") {
+        m.shared().evtchn_mask[0] = 1u << 9;
+        CHECK(m.event_op(EVTCHNOP_unmask, evtchn_unmask{9}) == 0);
+        CHECK(m.shared().evtchn_mask[0] == 0);
+    }
+    SECTION("reset") {
+        CHECK(m.event_op(EVTCHNOP_reset, evtchn_reset{1}) == -XEN_EPERM);
+        CHECK(m.event_op(EVTCHNOP_reset, evtchn_reset{DOMID_SELF}) == 0);
+        CHECK(m.d().ports[9].kind == PortKind::closed);
+        CHECK(m.d().ports[test::console_port].kind == PortKind::closed);
+        CHECK_FALSE(is_pending(m.d(), Port{9}));
+    }
+}
+
+TEST_CASE("grant tables") {
+    Guest m;
+    bulkhead_GrantReply answer{};
+    bulkhead_GrantRequest asked{};
+    m.grant = [&](const bulkhead_GrantRequest& request, bulkhead_GrantReply& reply) {
+        asked = request;
+        reply = answer;
+    };
+    SECTION("query_size") {
+        answer.frames = 1;
+        answer.max_frames = 64;
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, gnttab_query_size{DOMID_SELF, 0, 0, 9},
+                          1) == 0);
+        CHECK(m.result<gnttab_query_size>().max_nr_frames == 64);
+        CHECK(m.result<gnttab_query_size>().status == GNTST_okay);
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, gnttab_query_size{1, 0, 0, 9}, 1) == 0);
+        CHECK(m.result<gnttab_query_size>().status == GNTST_permission_denied);
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, gnttab_query_size{DOMID_IO, 0, 0, 9}, 1) ==
+              0);
+        CHECK(m.result<gnttab_query_size>().status == GNTST_bad_domain);
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, gnttab_query_size{}, 2) == -XEN_EINVAL);
+    }
+    SECTION("set_version tells the version in use") {
+        answer.version = 1;
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_set_version, gnttab_set_version{1}, 1) == 0);
+        CHECK(m.result<gnttab_set_version>().version == 1);
+        answer.result = -XEN_ENOSYS;
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_set_version, gnttab_set_version{2}, 1) == -XEN_ENOSYS);
+        CHECK(m.result<gnttab_set_version>().version == 1);
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_set_version, gnttab_set_version{3}, 1) == -XEN_EINVAL);
+    }
+    SECTION("get_version") {
+        answer.version = 1;
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_get_version, gnttab_get_version{DOMID_SELF, 0, 0}, 1) ==
+              0);
+        CHECK(m.result<gnttab_get_version>().version == 1);
+        CHECK(m.operation(__HYPERVISOR_grant_table_op, GNTTABOP_get_version, gnttab_get_version{1, 0, 0}, 1) ==
+              -XEN_EPERM);
+    }
+    SECTION("the others") {
+        CHECK(m.hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, test::scratch, 1) == -XEN_ENOSYS);
+        CHECK(m.hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, test::scratch, 0xffff'ffff) == -XEN_EINVAL);
+    }
+}
