@@ -66,7 +66,7 @@ def roots_of(path):
     if part in ("tools", "test", "generator"):
         roots += ["tools", "test", "test/sim", "kernel", "kernel/arch/x86_64", "services", ""]
     if part == "guests":
-        roots += ["guests/tiny/common", "guests/tiny"]
+        roots += ["guests/tiny/common", "guests/tiny/common/x86_64", "guests/tiny"]
     roots += ["lib/include", "lib/src", "abi/include", "kernel/include", "lib/freestanding"]
     return roots
 

@@ -40,7 +40,7 @@ SMALL = (
     BootCase(
         "hello-elf32",
         ("REQ-GUEST-006",),
-        (Domain("hello", "hello32"),),
+        (Domain("hello", "hello_elf32"),),
         (*HELLO_STEPS, ended("hello", "poweroff")),
     ),
     BootCase(

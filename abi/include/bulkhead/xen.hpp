@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Xen guest interface as Debian's libxen-dev publishes it: numbers, flags and the 64-bit layouts. The one place
-// that says which interface version is meant. Works freestanding and hosted. It must not know: anything of ours but the
-// namespace.
+// The Xen guest interface as Debian's libxen-dev publishes it: numbers, flags and the layouts of the width compiled
+// for. The one place that says which interface version is meant. Works freestanding and hosted. It must not know:
+// anything of ours but the namespace.
 #pragma once
 
 #ifdef __XEN_INTERFACE_VERSION__
@@ -39,7 +39,8 @@ using Result = std::int64_t;
 inline constexpr std::uint32_t version_major = 4;
 inline constexpr std::uint32_t version_minor = 17;
 
-static_assert(sizeof(shared_info) == 3136 && sizeof(vcpu_info) == 64, "the layouts are those of a 64-bit guest");
+static_assert(sizeof(shared_info) == (sizeof(void*) == 8 ? 3136 : 2344) && sizeof(vcpu_info) == 64,
+              "the layouts are those of a guest as wide as the code that includes this");
 static_assert(XEN_ENOSYS == 38 && XEN_EFAULT == 14);
 
 } // namespace bulkhead::xen

@@ -15,7 +15,7 @@ std::uint64_t hvm_param(std::uint32_t index) {
 }
 
 xencons_interface* ring() {
-    return reinterpret_cast<xencons_interface*>(console_place().gfn << 12);
+    return at_physical<xencons_interface>(console_place().gfn << 12);
 }
 
 void notify() {
@@ -81,8 +81,7 @@ void debug_port_write(const Line& line) {
 }
 
 std::int64_t console_io_write(const Line& line) {
-    return hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, line.size(),
-                     reinterpret_cast<std::uint64_t>(line.data()));
+    return hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, line.size(), address_of(line.data()));
 }
 
 } // namespace bulkhead::guest

@@ -2,7 +2,7 @@
 // Single instructions, with names.
 #pragma once
 
-#include <cstdint>
+#include "arch.hpp"
 
 namespace bulkhead::guest {
 
@@ -20,7 +20,10 @@ inline std::uint64_t read_msr(std::uint32_t msr) {
     return low | (std::uint64_t{high} << 32);
 }
 inline void write_msr(std::uint32_t msr, std::uint64_t value) {
-    asm volatile("wrmsr" : : "c"(msr), "a"(static_cast<std::uint32_t>(value)), "d"(value >> 32) : "memory");
+    asm volatile("wrmsr"
+                 :
+                 : "c"(msr), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32))
+                 : "memory");
 }
 
 inline void out8(std::uint16_t port, std::uint8_t value) {
@@ -57,15 +60,20 @@ inline CpuidResult cpuid(std::uint32_t leaf, std::uint32_t subleaf = 0) {
     return r;
 }
 
-inline std::uint64_t read_cr4() {
-    std::uint64_t value;
-    asm volatile("movq %%cr4, %0" : "=r"(value));
+inline Word read_cr2() {
+    Word value;
+    asm volatile("mov %%cr2, %0" : "=r"(value));
     return value;
 }
-inline void write_cr4(std::uint64_t value) {
-    asm volatile("movq %0, %%cr4" : : "r"(value) : "memory");
+inline Word read_cr4() {
+    Word value;
+    asm volatile("mov %%cr4, %0" : "=r"(value));
+    return value;
 }
-inline void invlpg(std::uint64_t address) {
+inline void write_cr4(Word value) {
+    asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
+}
+inline void invlpg(Word address) {
     asm volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 

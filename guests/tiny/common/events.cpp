@@ -11,10 +11,11 @@ namespace {
 
 constexpr std::uint8_t upcall_vector = 0xf3;
 constexpr std::uint32_t max_ports = 128;
+constexpr std::uint32_t word_bits = 8 * sizeof(xen_ulong_t);
 
 alignas(4096) unsigned char shared_info_page[4096];
-std::uint64_t counts[max_ports];
-std::uint64_t seen[max_ports];
+Word counts[max_ports];
+Word seen[max_ports];
 std::uint32_t timer;
 bool ready;
 
@@ -26,7 +27,7 @@ bool ready;
 void take_events() {
     auto& info = shared().vcpu_info[0];
     __atomic_store_n(&info.evtchn_upcall_pending, std::uint8_t{0}, __ATOMIC_SEQ_CST);
-    auto words = __atomic_exchange_n(&info.evtchn_pending_sel, 0UL, __ATOMIC_SEQ_CST);
+    auto words = __atomic_exchange_n(&info.evtchn_pending_sel, xen_ulong_t{0}, __ATOMIC_SEQ_CST);
     while (words != 0) {
         const auto word = static_cast<std::uint32_t>(__builtin_ctzl(words));
         words &= words - 1;
@@ -34,8 +35,8 @@ void take_events() {
         while (pending != 0) {
             const auto bit = static_cast<std::uint32_t>(__builtin_ctzl(pending));
             pending &= pending - 1;
-            __atomic_fetch_and(&shared().evtchn_pending[word], ~(1UL << bit), __ATOMIC_SEQ_CST);
-            const auto port = word * 64 + bit;
+            __atomic_fetch_and(&shared().evtchn_pending[word], ~(xen_ulong_t{1} << bit), __ATOMIC_SEQ_CST);
+            const auto port = word * word_bits + bit;
             if (port < max_ports) {
                 ++counts[port];
             }
@@ -47,7 +48,7 @@ void map_shared_info() {
     xen_add_to_physmap argument{};
     argument.domid = DOMID_SELF;
     argument.space = XENMAPSPACE_shared_info;
-    argument.gpfn = reinterpret_cast<std::uint64_t>(shared_info_page) >> 12;
+    argument.gpfn = static_cast<xen_pfn_t>(frame_of(shared_info_page));
     const auto result = hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, argument);
     if (result != 0) {
         fail("add_to_physmap", result);
@@ -84,7 +85,7 @@ void set_up_events() {
 }
 
 std::uint64_t event_count(std::uint32_t port) {
-    return port < max_ports ? __atomic_load_n(&counts[port], __ATOMIC_RELAXED) : 0;
+    return port < max_ports ? __atomic_load_n(&counts[port], __ATOMIC_RELAXED) : Word{0};
 }
 
 void wait_for_event(std::uint32_t port) {
@@ -92,7 +93,7 @@ void wait_for_event(std::uint32_t port) {
     while (event_count(port) == seen[port % max_ports]) {
         wait_for_interrupt();
     }
-    seen[port % max_ports] = event_count(port);
+    seen[port % max_ports] = static_cast<Word>(event_count(port));
 }
 
 std::uint64_t system_time() {
@@ -102,8 +103,8 @@ std::uint64_t system_time() {
         const auto version = __atomic_load_n(&time.version, __ATOMIC_ACQUIRE);
         auto delta = rdtsc() - time.tsc_timestamp;
         delta = time.tsc_shift >= 0 ? delta << time.tsc_shift : delta >> -time.tsc_shift;
-        const auto scaled =
-            static_cast<std::uint64_t>((static_cast<unsigned __int128>(delta) * time.tsc_to_system_mul) >> 32);
+        const auto mul = std::uint64_t{time.tsc_to_system_mul};
+        const auto scaled = (delta >> 32) * mul + (((delta & 0xffff'ffff) * mul) >> 32); // (delta * mul) >> 32
         const auto now = time.system_time + scaled;
         if ((version & 1) == 0 && version == __atomic_load_n(&time.version, __ATOMIC_ACQUIRE)) {
             return now;
@@ -113,7 +114,7 @@ std::uint64_t system_time() {
 
 std::uint64_t wall_clock_seconds() {
     set_up_events();
-    return shared().wc_sec | (std::uint64_t{shared().wc_sec_hi} << 32);
+    return shared().wc_sec | (std::uint64_t{shared().xen_wc_sec_hi} << 32);
 }
 
 std::int64_t set_timer(std::uint64_t at) {

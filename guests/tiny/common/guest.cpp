@@ -14,11 +14,11 @@ char command_line[command_line_capacity];
 std::uint64_t end_of_ram;
 
 void remember_start_info(const hvm_start_info& info) {
-    const auto* text = reinterpret_cast<const char*>(info.cmdline_paddr);
+    const auto* text = at_physical<const char>(info.cmdline_paddr);
     for (std::size_t i = 0; text != nullptr && i + 1 < command_line_capacity && text[i] != '\0'; ++i) {
         command_line[i] = text[i];
     }
-    const auto* entry = reinterpret_cast<const hvm_memmap_table_entry*>(info.memmap_paddr);
+    const auto* entry = at_physical<const hvm_memmap_table_entry>(info.memmap_paddr);
     for (std::uint32_t i = 0; i < info.memmap_entries; ++i) {
         const auto end = entry[i].addr + entry[i].size;
         if (entry[i].type == XEN_HVM_MEMMAP_TYPE_RAM && end > end_of_ram) {

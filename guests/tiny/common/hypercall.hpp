@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Xen hypercalls from 64-bit code: number in rax, arguments in rdi, rsi, rdx, r10, r8; VMMCALL directly, no hypercall
-// page.
+// Xen hypercalls, the same from 32-bit and 64-bit code (registers: arch.hpp); either by the instruction itself or
+// through a hypercall page (public/arch-x86/cpuid.h), which the guest chooses at any time.
 #pragma once
 
 #include <bulkhead/xen.hpp>
 
+#include "arch.hpp"
+#include "memory.hpp"
+
 namespace bulkhead::guest {
 
-inline std::int64_t hypercall(std::uint64_t number, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0,
-                              std::uint64_t d = 0, std::uint64_t e = 0) {
-    register std::uint64_t r10 asm("r10") = d;
-    register std::uint64_t r8 asm("r8") = e;
-    std::int64_t result;
-    asm volatile("vmmcall" : "=a"(result), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8) : "a"(number) : "memory");
-    return result;
+enum class EnterBy : std::uint8_t { instruction, page };
+
+/// From now on. The first `page` has the hypervisor fill the page. False: it offers none; nothing has changed.
+[[nodiscard]] bool enter_hypercalls_by(EnterBy way);
+EnterBy hypercalls_entered_by();
+/// Where the code is that enters hypercall `number`: 32 bytes each in the page, which has room for 128.
+const void* hypercall_entry(Word number);
+
+inline std::int64_t hypercall(Word number, Word a = 0, Word b = 0, Word c = 0, Word d = 0, Word e = 0) {
+    return hypercall_at(hypercall_entry(number), number, a, b, c, d, e);
 }
 /// The common form: an operation and a structure for it.
-template <typename T> std::int64_t hypercall(std::uint64_t number, std::uint32_t operation, T& argument) {
-    return hypercall(number, operation, reinterpret_cast<std::uint64_t>(&argument));
+template <typename T> std::int64_t hypercall(Word number, std::uint32_t operation, T& argument) {
+    return hypercall(number, operation, address_of(&argument));
 }
 inline std::int64_t vcpu_op(std::uint32_t operation, std::uint32_t vcpu, void* argument = nullptr) {
-    return hypercall(__HYPERVISOR_vcpu_op, operation, vcpu, reinterpret_cast<std::uint64_t>(argument));
+    return hypercall(__HYPERVISOR_vcpu_op, operation, vcpu, address_of(argument));
 }
 
 } // namespace bulkhead::guest

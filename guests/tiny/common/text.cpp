@@ -25,7 +25,7 @@ Line& Line::operator<<(const Line& other) {
     return *this;
 }
 
-Line& Line::operator<<(std::uint64_t value) {
+Line& Line::operator<<(unsigned long long value) {
     char digits[20];
     std::size_t count = 0;
     do {

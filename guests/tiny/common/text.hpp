@@ -16,8 +16,9 @@ class Line {
 public:
     Line& operator<<(const char* text);
     Line& operator<<(char c);
-    Line& operator<<(std::uint64_t value);
-    Line& operator<<(std::uint32_t value) { return *this << std::uint64_t{value}; }
+    Line& operator<<(unsigned long long value);
+    Line& operator<<(unsigned long value) { return *this << static_cast<unsigned long long>(value); }
+    Line& operator<<(unsigned value) { return *this << static_cast<unsigned long long>(value); }
     Line& operator<<(Hex value);
     Line& operator<<(const Line& other);
 

@@ -3,15 +3,9 @@
 // other is the end of the guest, with a report.
 #pragma once
 
-#include <cstdint>
+#include "arch.hpp"
 
 namespace bulkhead::guest {
-
-struct TrapFrame {
-    std::uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
-    std::uint64_t vector, error;
-    std::uint64_t rip, cs, rflags, rsp, ss;
-};
 
 /// Fills and loads the IDT.
 void install_traps();
