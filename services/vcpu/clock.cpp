@@ -78,14 +78,4 @@ void Clock::publish(vcpu_time_info& time) const {
     store_version(time.version, version + 2);
 }
 
-void Clock::publish_wall_clock(shared_info& shared) const {
-    const std::uint32_t version = __atomic_load_n(&shared.wc_version, __ATOMIC_RELAXED) & ~1u;
-    const std::uint64_t seconds = wall_clock_ns_ / ns_per_second;
-    store_version(shared.wc_version, version + 1);
-    shared.wc_sec = static_cast<std::uint32_t>(seconds);
-    shared.wc_sec_hi = static_cast<std::uint32_t>(seconds >> 32);
-    shared.wc_nsec = static_cast<std::uint32_t>(wall_clock_ns_ % ns_per_second);
-    store_version(shared.wc_version, version + 2);
-}
-
 } // namespace bulkhead::vcpu

@@ -41,8 +41,8 @@ public:
 
     /// Makes `time` current, by its version protocol. The counter never changes its rate, so once is enough.
     void publish(vcpu_time_info& time) const;
-    /// Writes what the wall clock said at system time 0.
-    void publish_wall_clock(shared_info& shared) const;
+    /// What the wall clock said at system time 0, since 1970.
+    std::uint64_t wall_clock_ns() const { return wall_clock_ns_; }
 
 private:
     TimeScale scale_{0, 0};

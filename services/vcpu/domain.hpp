@@ -14,6 +14,7 @@
 #include "guest_access.hpp"
 #include "guest_log.hpp"
 #include "guest_memory.hpp"
+#include "shared_layout.hpp"
 #include "vcpu.hpp"
 
 namespace bulkhead::vcpu {
@@ -58,7 +59,8 @@ struct Domain {
     Processor processor{};
     Clock clock;
     GuestMemory memory;
-    shared_info* shared{nullptr};
+    shared_info* shared{nullptr}; ///< what is in it lies where shared_layout(width) says
+    Width width{Width::x86_64};   ///< of the shared structures; see width.hpp
     Gfn shared_gfn{0};
     bool shared_mapped{false};
 

@@ -9,20 +9,11 @@ namespace bulkhead::vcpu {
 
 namespace {
 
-constexpr std::uint32_t word_bits = 64;
-
-using Words = xen_ulong_t[word_bits];
-
-bool test(const Words& words, std::uint32_t bit) {
-    return ((__atomic_load_n(&words[bit / word_bits], __ATOMIC_SEQ_CST) >> (bit % word_bits)) & 1) != 0;
+GuestBits pending_bits(const Domain& d) {
+    return GuestBits{at_offset(d.shared, shared_layout(d.width).pending)};
 }
-bool test_and_set(xen_ulong_t& word, std::uint32_t bit) {
-    const xen_ulong_t mask = xen_ulong_t{1} << bit;
-    return (__atomic_fetch_or(&word, mask, __ATOMIC_SEQ_CST) & mask) != 0;
-}
-bool test_and_clear(xen_ulong_t& word, std::uint32_t bit) {
-    const xen_ulong_t mask = xen_ulong_t{1} << bit;
-    return (__atomic_fetch_and(&word, ~mask, __ATOMIC_SEQ_CST) & mask) != 0;
+GuestBits masked_bits(const Domain& d) {
+    return GuestBits{at_offset(d.shared, shared_layout(d.width).mask)};
 }
 
 Vcpu& notified(Domain& d, Port port) {
@@ -33,18 +24,23 @@ Vcpu& notified(Domain& d, Port port) {
 /// Second level and upcall of a port that is pending and not masked.
 void notify(Domain& d, Port port) {
     Vcpu& v = notified(d, port);
-    if (!test_and_set(v.info->evtchn_pending_sel, port.value / word_bits)) {
+    const SharedLayout& layout = shared_layout(d.width);
+    if (!GuestBits{at_offset(v.info, layout.selector)}.test_and_set(port.value / layout.word_bits)) {
         mark_upcall_pending(v);
     }
 }
 
 } // namespace
 
+std::uint32_t event_port_limit(const Domain& d) {
+    return shared_layout(d.width).ports();
+}
+
 void raise(Domain& d, Port port) {
-    if (test_and_set(d.shared->evtchn_pending[port.value / word_bits], port.value % word_bits)) {
+    if (port.value >= event_port_limit(d) || pending_bits(d).test_and_set(port.value)) {
         return;
     }
-    if (!test(d.shared->evtchn_mask, port.value)) {
+    if (!masked_bits(d).test(port.value)) {
         notify(d, port);
     }
 }
@@ -57,17 +53,19 @@ void raise_virq(Domain& d, Vcpu& v, std::uint32_t virq) {
 }
 
 void unmask(Domain& d, Port port) {
-    if (test_and_clear(d.shared->evtchn_mask[port.value / word_bits], port.value % word_bits) && is_pending(d, port)) {
+    if (port.value < event_port_limit(d) && masked_bits(d).test_and_clear(port.value) && is_pending(d, port)) {
         notify(d, port);
     }
 }
 
 bool is_pending(const Domain& d, Port port) {
-    return test(d.shared->evtchn_pending, port.value);
+    return port.value < event_port_limit(d) && pending_bits(d).test(port.value);
 }
 
 void clear_pending(Domain& d, Port port) {
-    (void)test_and_clear(d.shared->evtchn_pending[port.value / word_bits], port.value % word_bits);
+    if (port.value < event_port_limit(d)) {
+        (void)pending_bits(d).test_and_clear(port.value);
+    }
 }
 
 bool upcall_pending(const Vcpu& v) {
@@ -81,8 +79,9 @@ void mark_upcall_pending(Vcpu& v) {
     }
 }
 
-void mark_everything_pending(Vcpu& v) {
-    __atomic_store_n(&v.info->evtchn_pending_sel, ~xen_ulong_t{0}, __ATOMIC_SEQ_CST);
+void mark_everything_pending(const Domain& d, Vcpu& v) {
+    const SharedLayout& layout = shared_layout(d.width);
+    GuestBits{at_offset(v.info, layout.selector)}.set_all(layout.word_bits);
     mark_upcall_pending(v);
 }
 

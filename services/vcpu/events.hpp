@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event delivery by the 2-level ABI (public/event_channel.h), 64-bit words: bits in shared_info and vcpu_info, which
-// guest and monitor change concurrently. It must not know: who is connected to whom, how the guest gets the interrupt.
+// Event delivery by the 2-level ABI (public/event_channel.h): bits in shared_info and vcpu_info, which guest and
+// monitor change concurrently. It must not know: who is connected to whom, how the guest gets the interrupt.
 #pragma once
 
 #include <bulkhead/abi/syscall.hpp>
@@ -13,6 +13,8 @@ constexpr bool is_port(std::uint64_t port) {
     return port != 0 && port < max_ports;
 }
 
+/// Ports from there on do not exist for a guest of the domain's width (without FIFO): nothing is raised at them.
+std::uint32_t event_port_limit(const Domain& d);
 /// Sets the port pending and tells its vCPU, if neither was so already and the port is not masked.
 void raise(Domain& d, Port port);
 /// For the virtual interrupt's port on that vCPU, if the guest has bound one.
@@ -25,7 +27,7 @@ void clear_pending(Domain& d, Port port);
 bool upcall_pending(const Vcpu& v);
 void mark_upcall_pending(Vcpu& v);
 /// A new vcpu_info: everything in it counts as pending, so that nothing gets lost (as Xen does).
-void mark_everything_pending(Vcpu& v);
+void mark_everything_pending(const Domain& d, Vcpu& v);
 
 /// Takes the signals of other components and domains. Returns how many were for open ports.
 std::uint32_t take_signals(Domain& d, EventPage& page);

@@ -11,6 +11,7 @@
 #include "exits.hpp"
 #include "interrupts.hpp"
 #include "runstate.hpp"
+#include "width.hpp"
 
 namespace bulkhead::vcpu {
 
@@ -67,7 +68,7 @@ const char* Monitor::start(const bulkhead_MonitorStart& message) {
         return "no memory map in the start info";
     }
     d.shared = mappings_.shared;
-    d.clock.publish_wall_clock(*d.shared);
+    publish_wall_clock(d);
     d.params[HVM_PARAM_CONSOLE_PFN] = d.config.console_gfn.value;
     d.params[HVM_PARAM_CONSOLE_EVTCHN] = d.config.console_port.value;
     if (d.config.console_port.value != 0) {

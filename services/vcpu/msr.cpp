@@ -3,6 +3,8 @@
 // It must not know: the instructions that read and write them.
 #include "msr.hpp"
 
+#include "width.hpp"
+
 namespace bulkhead::vcpu {
 
 namespace {
@@ -104,7 +106,7 @@ constexpr std::uint32_t stub_bytes = 32;
 constexpr std::uint32_t stub_count = page_size / stub_bytes;
 
 /// A page of stubs, one per hypercall number: mov eax, n; vmmcall; ret. HYPERVISOR_iret has no meaning here: ud2.
-bool write_hypercall_page(Domain& d, Vcpu&, std::uint32_t, std::uint64_t value) {
+bool write_hypercall_page(Domain& d, Vcpu& v, std::uint32_t, std::uint64_t value) {
     constexpr std::uint8_t int3 = 0xcc;
     if ((value & (page_size - 1)) != 0) { // there is one page: index 0
         return false;
@@ -126,6 +128,7 @@ bool write_hypercall_page(Domain& d, Vcpu&, std::uint32_t, std::uint64_t value) 
             __builtin_memcpy(stub, call, sizeof call);
         }
     }
+    latch_width(d, v);
     return true;
 }
 

@@ -36,7 +36,7 @@ struct Vcpu {
     VcpuState* state{nullptr};
     VcpuGroups changed{VcpuGroups::none}; ///< what the monitor has written since the kernel looked last
 
-    vcpu_info* info{nullptr}; ///< the guest's page, as the monitor sees it
+    vcpu_info* info{nullptr}; ///< the guest's page, as the monitor sees it; its selector: SharedLayout
     bool info_registered{false};
     std::uint8_t upcall_vector{0}; ///< HVMOP_set_evtchn_upcall_vector; 0: the domain's callback is used
     std::uint32_t virq_port[NR_VIRQS]{};

@@ -7,6 +7,7 @@
 #include <xen/hvm/params.h>
 
 #include "events.hpp"
+#include "width.hpp"
 
 namespace bulkhead::vcpu {
 
@@ -61,6 +62,7 @@ xen::Result set_param(Call& call) {
         }
         if (param.index == HVM_PARAM_CALLBACK_IRQ) {
             set_callback(call.d, param.value);
+            latch_width(call.d, call.v);
         }
         call.d.params[param.index] = param.value;
         return 0;

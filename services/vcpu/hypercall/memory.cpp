@@ -4,6 +4,7 @@
 #include "call.hpp"
 
 #include "ask.hpp"
+#include "width.hpp"
 
 namespace bulkhead::vcpu {
 
@@ -76,7 +77,11 @@ xen::Result add_to_physmap(Call& call) {
         if (const xen::Result wrong = own_domain_only(call, add.domid); wrong != 0) {
             return wrong;
         }
-        return map_special(call.d, what);
+        const xen::Result result = map_special(call.d, what);
+        if (result == 0 && add.space == XENMAPSPACE_shared_info) {
+            latch_width(call.d, call.v);
+        }
+        return result;
     });
 }
 

@@ -137,7 +137,7 @@ xen::Result register_vcpu_info(Call& call) {
                 call.d.clock.publish(info->time);
             }
             v.info_registered = true;
-            mark_everything_pending(v);
+            mark_everything_pending(call.d, v);
             return 0;
         });
 }
