@@ -19,7 +19,8 @@ public:
     static constexpr std::uint32_t msr_first = 0x800;
     static constexpr std::uint32_t msr_last = 0x8ff;
 
-    /// State after reset, with x2APIC mode on.
+    /// State after reset: xAPIC mode, as hardware has it. 32-bit kernels know no other and give up an APIC in x2APIC
+    /// mode.
     void reset(std::uint32_t id, bool bootstrap);
 
     /// MSR APIC_BASE. write_base: false means #GP.
@@ -67,7 +68,7 @@ private:
     Bitmap irr_, isr_;
     std::uint32_t id_{0};
     std::uint32_t pending_errors_{0};
-    Mode mode_{Mode::x2apic};
+    Mode mode_{Mode::xapic};
     bool bootstrap_{false};
     bool nmi_{false};
 };

@@ -125,6 +125,7 @@ TEST_CASE("the callback vector is a level") {
         CHECK(s.pending_vector == 0);
     }
     SECTION("comes before the local APIC's") {
+        REQUIRE(m.v().lapic.write_base(0xfee0'0d00));
         REQUIRE(m.v().lapic.write_msr(0x80f, 0x1ff));
         m.v().lapic.request(0xf8);
         offer_interrupt(m.d(), m.v());
@@ -144,6 +145,7 @@ TEST_CASE("a vector of the vCPU's own goes through the local APIC") {
     Machine m;
     m.d().callback.vector = callback_vector;
     m.v().upcall_vector = 0x80;
+    REQUIRE(m.v().lapic.write_base(0xfee0'0d00));
     REQUIRE(m.v().lapic.write_msr(0x80f, 0x1ff));
     raise(m.d(), Port{5});
     offer_interrupt(m.d(), m.v());
@@ -200,6 +202,7 @@ TEST_CASE("sleep ends for its reasons") {
     }
     SECTION("an NMI wakes") {
         v.sleep = Sleep::halted;
+        REQUIRE(v.lapic.write_base(0xfee0'0d00));
         REQUIRE(v.lapic.write_msr(0x830, 0x4'0400));
         CHECK(wakes());
         CHECK((m.state().inject & 0x7ff) == 0x202);

@@ -12,6 +12,7 @@ namespace {
 Lapic make() {
     Lapic lapic;
     lapic.reset(0, true);
+    REQUIRE(lapic.write_base(0xfee0'0d00)); // x2APIC mode
     return lapic;
 }
 Lapic enabled() {
@@ -34,10 +35,17 @@ std::uint64_t msr(Lapic& lapic, std::uint32_t number) {
 
 } // namespace
 
-TEST_CASE("reset state, with x2APIC mode on") {
+TEST_CASE("reset state: xAPIC mode, and what x2APIC mode makes of it") {
     Lapic lapic;
     lapic.reset(6, true);
-    CHECK(lapic.base() == 0xfee0'0d00);
+    CHECK(lapic.base() == 0xfee0'0900);
+    CHECK(lapic.read_mmio(0x20) == 6u << 24);
+    CHECK(lapic.read_mmio(0x30) == 0x50014);
+    CHECK(lapic.read_mmio(0xf0) == 0xff);
+    CHECK(lapic.read_mmio(0x350) == 0x10000);
+    std::uint64_t value = 0;
+    CHECK_FALSE(lapic.read_msr(0x802, value));
+    REQUIRE(lapic.write_base(0xfee0'0d00));
     CHECK(msr(lapic, 0x802) == 6);
     CHECK(msr(lapic, 0x803) == 0x50014);
     CHECK(msr(lapic, 0x80d) == 0x40);

@@ -66,7 +66,7 @@ TEST_CASE("TSC_AUX and APIC_BASE") {
     CHECK(m.state().tsc_aux == 0x12345);
     CHECK(includes(m.v().changed, VcpuGroups::tsc));
     CHECK_FALSE(write(m, tsc_aux, 0x1'0000'0000));
-    CHECK(read(m, apic_base) == 0xfee0'0d00);
+    CHECK(read(m, apic_base) == 0xfee0'0900);
     CHECK(write(m, apic_base, 0xfee0'0d00));
     CHECK_FALSE(write(m, apic_base, 0));
 }
