@@ -12,6 +12,8 @@ constexpr std::uint64_t cr0_pg = 1u << 31;
 constexpr std::uint64_t cr4_pse = 1u << 4;
 constexpr std::uint64_t cr4_pae = 1u << 5;
 constexpr std::uint64_t cr4_la57 = 1u << 12;
+constexpr std::uint64_t cr4_smep = 1u << 20;
+constexpr std::uint64_t cr4_smap = 1u << 21;
 constexpr std::uint64_t efer_nxe = 1u << 11;
 
 constexpr std::uint64_t pte_present = 1u << 0;
@@ -26,6 +28,7 @@ constexpr std::uint64_t address_bits = 0x000f'ffff'ffff'f000;
 constexpr std::uint32_t error_present = 1u << 0;
 constexpr std::uint32_t error_write = 1u << 1;
 constexpr std::uint32_t error_user = 1u << 2;
+constexpr std::uint32_t error_reserved = 1u << 3;
 constexpr std::uint32_t error_fetch = 1u << 4;
 
 constexpr std::uint32_t max_levels = 5;
@@ -35,6 +38,7 @@ struct Format {
     std::uint32_t index_bits;
     std::uint32_t entry_bytes;
     std::uint32_t large_levels; ///< bit n: an entry of level n may map a large page
+    std::uint32_t ps_reserved;  ///< bit n: at level n the bit that would say so is reserved
     bool plain_top;             ///< PAE's page-directory pointers carry no rights (and no accessed bit)
     bool no_execute;
 };
@@ -42,12 +46,12 @@ struct Format {
 Format format_of(const PagingState& p) {
     const bool nx = (p.efer & efer_nxe) != 0;
     if (p.long_mode()) {
-        return {(p.cr4 & cr4_la57) != 0 ? 5u : 4u, 9, 8, (1u << 2) | (1u << 3), false, nx};
+        return {(p.cr4 & cr4_la57) != 0 ? 5u : 4u, 9, 8, (1u << 2) | (1u << 3), (1u << 4) | (1u << 5), false, nx};
     }
     if ((p.cr4 & cr4_pae) != 0) {
-        return {3, 9, 8, 1u << 2, true, nx};
+        return {3, 9, 8, 1u << 2, 0, true, nx};
     }
-    return {2, 10, 4, (p.cr4 & cr4_pse) != 0 ? 1u << 2 : 0u, false, false};
+    return {2, 10, 4, (p.cr4 & cr4_pse) != 0 ? 1u << 2 : 0u, 0, false, false};
 }
 
 bool canonical(std::uint64_t address, std::uint32_t levels) {
@@ -101,6 +105,30 @@ std::uint64_t leaf_base(std::uint64_t entry, const Format& f, std::uint32_t shif
     return base & ~((std::uint64_t{1} << shift) - 1);
 }
 
+/// Bits that the CPU wants to be zero (APM 2, 5.3 and 5.4). Addresses beyond what the CPU has are not looked for: there
+/// is no memory behind them. The low bits of PAE's page-directory pointers count for nothing: emulators set the
+/// accessed bit there, and what a guest runs with its hypercalls must not fault on.
+bool has_reserved_bits(std::uint64_t entry, const Format& f, std::uint32_t level, bool large) {
+    if (f.entry_bytes == 4) {
+        return large && (entry & (1u << 21)) != 0;
+    }
+    if (f.plain_top && level == f.levels) {
+        return entry >> 52 != 0;
+    }
+    if (!f.no_execute && (entry & pte_no_execute) != 0) {
+        return true;
+    }
+    if (f.plain_top && ((entry >> 52) & 0x7ff) != 0) { // what software may use in long mode
+        return true;
+    }
+    if ((f.ps_reserved & (1u << level)) != 0 && (entry & pte_large) != 0) {
+        return true;
+    }
+    constexpr std::uint64_t large_pat = 1u << 12;
+    const std::uint64_t below = (std::uint64_t{1} << (page_shift + (level - 1) * f.index_bits)) - page_size;
+    return large && (entry & below & ~large_pat) != 0;
+}
+
 /// What the levels together allow.
 struct Allowed {
     bool writable{true}, user{true}, execute{true};
@@ -115,6 +143,12 @@ struct Allowed {
             return false;
         }
         if (a.write && !writable && (a.user || (p.cr0 & cr0_wp) != 0)) {
+            return false;
+        }
+        if (!a.user && user && a.execute && (p.cr4 & cr4_smep) != 0) {
+            return false;
+        }
+        if (!a.user && user && !a.execute && (p.cr4 & cr4_smap) != 0 && !p.alignment_check) {
             return false;
         }
         return !a.execute || execute;
@@ -162,6 +196,9 @@ Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t ad
             allowed.narrow(e.value, f);
         }
         const bool large = (f.large_levels & (1u << level)) != 0 && (e.value & pte_large) != 0;
+        if (has_reserved_bits(e.value, f, level, large)) {
+            return fault(access, f, error_present | error_reserved);
+        }
         if (level > 1 && !large) {
             table = f.entry_bytes == 4 ? e.value & 0xffff'f000 : e.value & address_bits;
             continue;

@@ -14,7 +14,9 @@ namespace bulkhead::vcpu {
 struct PagingState {
     std::uint64_t cr0, cr3, cr4, efer;
 
-    static PagingState of(const VcpuState& s) { return {s.cr0, s.cr3, s.cr4, s.efer}; }
+    bool alignment_check{false}; ///< RFLAGS.AC, which suspends SMAP
+
+    static PagingState of(const VcpuState& s) { return {s.cr0, s.cr3, s.cr4, s.efer, (s.rflags & (1u << 18)) != 0}; }
     bool long_mode() const { return (efer & (1u << 10)) != 0; }
 };
 

@@ -168,12 +168,91 @@ TEST_CASE("rights are those of all levels together") {
         CHECK(walk(ram.memory, no_wp, address4, {.write = true}).status == WalkStatus::ok);
         CHECK(walk(ram.memory, no_wp, address4, {.write = true, .user = true}).status == WalkStatus::page_fault);
     }
-    SECTION("without EFER.NXE bit 63 is nothing") {
+    SECTION("without EFER.NXE bit 63 is reserved") {
         PagingState no_nx = four_level;
         no_nx.efer = 0x500;
         map4(ram, p | nx);
+        CHECK(walk(ram.memory, no_nx, address4, {.execute = true}).error == 0x9);
+        CHECK(walk(ram.memory, no_nx, address4, {.write = true}).error == 0xb);
+        map4(ram, p);
         CHECK(walk(ram.memory, no_nx, address4, {.execute = true}).status == WalkStatus::ok);
     }
+    SECTION("the kernel leaves users' pages alone where SMAP and SMEP say so") {
+        PagingState smap = four_level;
+        smap.cr4 |= 1u << 21;
+        map4(ram, p | w | u);
+        CHECK(walk(ram.memory, smap, address4, {.write = true}).error == 3);
+        CHECK(walk(ram.memory, smap, address4, {}).error == 1);
+        CHECK(walk(ram.memory, smap, address4, {.user = true}).status == WalkStatus::ok);
+        CHECK(walk(ram.memory, smap, address4, {.execute = true}).status == WalkStatus::ok);
+        smap.alignment_check = true; // after STAC
+        CHECK(walk(ram.memory, smap, address4, {.write = true}).status == WalkStatus::ok);
+        map4(ram, p | w);
+        smap.alignment_check = false;
+        CHECK(walk(ram.memory, smap, address4, {.write = true}).status == WalkStatus::ok);
+        PagingState smep = four_level;
+        smep.cr4 |= 1u << 20;
+        map4(ram, p | w | u);
+        CHECK(walk(ram.memory, smep, address4, {.execute = true}).error == 0x11);
+        CHECK(walk(ram.memory, smep, address4, {.write = true}).status == WalkStatus::ok);
+    }
+}
+
+TEST_CASE("reserved bits fault in every mode, as on the CPU") {
+    Ram ram;
+    constexpr std::uint32_t reserved = 0x9;
+    SECTION("2-level: bit 21 of a 4 MiB page") {
+        ram.put32(0x1000 + 4 * 4, 0x0080'0000 | (1u << 21) | p | w | large);
+        CHECK(walk(ram.memory, two_level, 4u << 22, {}).error == reserved);
+    }
+    SECTION("PAE: bits 62 to 52 at every level, offsets of large pages") {
+        constexpr std::uint64_t high = std::uint64_t{1} << 52;
+        ram.put64(0x1020, 0x2000 | p | high);
+        CHECK(walk(ram.memory, pae, 0, {}).error == reserved);
+        ram.put64(0x1020, 0x2000 | p);
+        ram.put64(0x2000, 0x3000 | p | w | high);
+        CHECK(walk(ram.memory, pae, 0, {}).error == reserved);
+        ram.put64(0x2000, 0x3000 | p | w);
+        ram.put64(0x3000, 0x6000 | p | w | (std::uint64_t{1} << 62));
+        CHECK(walk(ram.memory, pae, 0, {}).error == reserved);
+        ram.put64(0x3000, 0x6000 | p | w | nx);
+        CHECK(walk(ram.memory, pae, 0, {}).status == WalkStatus::ok);
+        ram.put64(0x2000, 0x20'2000 | p | w | large);
+        CHECK(walk(ram.memory, pae, 0, {}).error == reserved);
+        ram.put64(0x2000, 0x20'1000 | p | w | large); // bit 12 is PAT
+        CHECK(must(walk(ram.memory, pae, 0, {})) == 0x20'0000);
+    }
+    SECTION(
+        "long mode: the large bit where no large page can be, offsets of large pages; bits 62 to 52 are software's") {
+        map4(ram, p | w | (std::uint64_t{0x7ff} << 52));
+        CHECK(walk(ram.memory, four_level, address4, {}).status == WalkStatus::ok);
+        ram.put64(0x2000 + ((address4 >> 30) & 0x1ff) * 8, (std::uint64_t{3} << 30) | 0x20'0000 | p | w | large);
+        CHECK(walk(ram.memory, four_level, address4, {}).error == reserved);
+        ram.put64(0x1000 + ((address4 >> 39) & 0x1ff) * 8, 0x2000 | p | w | u | large);
+        CHECK(walk(ram.memory, four_level, address4, {}).error == reserved);
+    }
+}
+
+TEST_CASE("rights in 2-level and PAE tables") {
+    Ram ram;
+    ram.put32(0x1000, 0x2000 | p | w | u);
+    ram.put32(0x2000, 0x7000 | p | u);
+    CHECK(walk(ram.memory, two_level, 0, {.write = true}).error == 3);
+    CHECK(walk(ram.memory, two_level, 0, {.write = true, .user = true}).error == 7);
+    CHECK(walk(ram.memory, two_level, 0, {.execute = true, .user = true}).status == WalkStatus::ok);
+    PagingState no_wp = two_level;
+    no_wp.cr0 &= ~std::uint64_t{1 << 16};
+    CHECK(walk(ram.memory, no_wp, 0, {.write = true}).status == WalkStatus::ok);
+    CHECK(walk(ram.memory, no_wp, 0, {.write = true, .user = true}).status == WalkStatus::page_fault);
+    CHECK(walk(ram.memory, two_level, 0x1000, {.user = true}).error == 4);
+
+    ram.put64(0x1020, 0x3000 | p); // carries no rights: user and writable below
+    ram.put64(0x3000, 0x4000 | p | u);
+    ram.put64(0x4000, 0x7000 | p | w | u | nx);
+    CHECK(walk(ram.memory, pae, 0, {.write = true}).error == 3);
+    CHECK(walk(ram.memory, pae, 0, {.user = true}).status == WalkStatus::ok);
+    CHECK(walk(ram.memory, pae, 0, {.execute = true}).error == 0x11);
+    CHECK(walk(ram.memory, pae, std::uint64_t{1} << 30, {.execute = true}).error == 0x10);
 }
 
 TEST_CASE("accessed and dirty bits are set only by a walk that succeeds") {
