@@ -113,9 +113,6 @@ void handle_exit(Domain& d, Vcpu& v, ExitReason reason, bool interrupted) {
     case ExitReason::triple_fault:
         d.crash(v, "triple fault");
         return;
-    case ExitReason::interrupt_window:
-        v.state->want_window = 0;
-        return;
     case ExitReason::invalid_state:
         handle_invalid_state(d, v);
         return;

@@ -118,6 +118,12 @@ SMALL = (
         timeout=90,
     ),
     BootCase(
+        "interrupts-off",
+        ("REQ-SVM-003",),
+        (Domain("masked", "masked", "rounds=50"),),
+        (Expect("masked", "masked: PASS"), ended("masked", "poweroff")),
+    ),
+    BootCase(
         "secrets",
         ("REQ-GUEST-012",),
         (Domain("writer", "secrets", "role=writer ms=150", budget_us=1000, period_us=2000),

@@ -74,7 +74,8 @@ Features detect_features() {
     f.decode_assists = bit(svm.edx, 7);
     f.tsc_aux = bit(extended.edx, 27) || bit(structured.ecx, 22);
     f.branch_barrier = bit(sizes.ebx, 12);
-    if (bit(basic.ecx, 26)) { // XSAVE
+    f.repeats_injection = bit(basic.ecx, 31) && cpuid(0x4000'0000).ebx == 0x5447'4354; // "TCGT"
+    if (bit(basic.ecx, 26)) {                                                          // XSAVE
         const CpuidResult area = cpuid(0xd, 0);
         f.xcr0 = (std::uint64_t{area.edx} << 32) | area.eax;
         f.vector_state_bytes = area.ecx;

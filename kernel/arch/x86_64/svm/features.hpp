@@ -12,9 +12,10 @@ struct Features {
     std::uint32_t asids;
     bool flush_by_asid;
     bool decode_assists;
-    bool tsc_aux;                     ///< RDTSCP or RDPID
-    bool branch_barrier;              ///< IBPB
-    std::uint64_t xcr0;               ///< all state components; 0: no XSAVE
+    bool tsc_aux;           ///< RDTSCP or RDPID
+    bool branch_barrier;    ///< IBPB
+    bool repeats_injection; ///< QEMU's TCG: an interrupt given by EVENTINJ may come once more, even with IF off
+    std::uint64_t xcr0;     ///< all state components; 0: no XSAVE
     std::uint32_t vector_state_bytes; ///< for all of them
     GuestLimits limits;
 };

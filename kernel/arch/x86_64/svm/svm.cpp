@@ -68,13 +68,6 @@ bool prepare_machine(BootMemory& memory) {
     return true;
 }
 
-void set_window(Vmcb& vmcb, bool open) {
-    constexpr u32 closed_word = forced_words().misc1;
-    vmcb.set(&VmcbControl::intercept_misc1, open ? closed_word | window_intercept : closed_word);
-    const u64 kept = vmcb.get(&VmcbControl::virtual_interrupt) & ~virtual_interrupt::pending; // V_TPR is the guest's
-    vmcb.set(&VmcbControl::virtual_interrupt, open ? kept | virtual_interrupt::pending : kept);
-}
-
 /// An event that still waits for delivery becomes the monitor's.
 void hand_over_event(Guest& guest) {
     const u64 event = guest.vmcb.get(&VmcbControl::event_injection);
@@ -118,21 +111,22 @@ void expose(Guest& guest, VcpuGroups groups) {
     return commit(guest, groups);
 }
 
-/// False: nothing is to run, the monitor waits for exactly this moment.
-bool prepare_events(Guest& guest) {
-    const u32 pending = guest.state.pending_vector;
-    const EventPlan plan =
-        plan_events({.interrupts_on = (guest.vmcb.get(&VmcbSave::rflags) & guest_bit::rflags_if) != 0,
-                     .shadow = (guest.vmcb.get(&VmcbControl::interrupt_shadow) & 1) != 0,
-                     .injected = guest.vmcb.get(&VmcbControl::event_injection),
-                     .pending_vector = pending,
-                     .want_window = guest.state.want_window != 0});
-    set_window(guest.vmcb, plan.open_window);
-    guest.vmcb.set(&VmcbControl::event_injection, plan.inject);
+EventPlan prepare_events(Guest& guest) {
+    Vmcb& vmcb = guest.vmcb;
+    const EventPlan plan = plan_events({.interrupts_on = (vmcb.get(&VmcbSave::rflags) & guest_bit::rflags_if) != 0,
+                                        .shadow = (vmcb.get(&VmcbControl::interrupt_shadow) & 1) != 0,
+                                        .injected = vmcb.get(&VmcbControl::event_injection),
+                                        .pending_vector = guest.state.pending_vector,
+                                        .virtually = machine.features.repeats_injection});
+    constexpr u32 closed_word = forced_words().misc1;
+    vmcb.set(&VmcbControl::intercept_misc1, plan.open_window ? closed_word | window_intercept : closed_word);
+    const u64 kept = vmcb.get(&VmcbControl::virtual_interrupt) & ~virtual_interrupt::offer; // V_TPR is the guest's
+    vmcb.set(&VmcbControl::virtual_interrupt, kept | plan.virtual_interrupt);
+    vmcb.set(&VmcbControl::event_injection, plan.inject);
     if (plan.took_pending) {
         guest.state.pending_vector = 0;
     }
-    return !plan.report_window;
+    return plan;
 }
 
 void prepare_translations(PerCpu& cpu, Guest& guest, HostPhys root, bool flush) {
@@ -308,13 +302,14 @@ GuestExit vcpu_enter(HostPhys pages, HostPhys stage2_root, bool flush) {
     PerCpu& cpu = per_cpu(area);
     Guest guest{pages};
     guest.state.interrupted = 0;
-    if (!prepare_events(guest)) {
-        report(guest, {.reason = ExitReason::interrupt_window}, 0);
-        return GuestExit::monitor;
-    }
+    const EventPlan events = prepare_events(guest);
     cpu.residence.enter(guest, stage2_root);
     prepare_translations(cpu, guest, stage2_root, flush);
     execute(guest, area);
+    if (was_taken(events, guest.vmcb.get(&VmcbControl::virtual_interrupt),
+                  guest.vmcb.get(&VmcbControl::exit_interrupt_info))) {
+        guest.state.pending_vector = 0;
+    }
     const GuestExit exit = handle_exit(guest);
     take_interrupts();
     return exit;

@@ -182,6 +182,10 @@ inline constexpr u64 pending = 1u << 8; ///< V_IRQ
 inline constexpr u64 priority_highest = 0xfu << 16;
 inline constexpr u64 ignore_tpr = 1u << 20;
 inline constexpr u64 masking = 1u << 24; ///< V_INTR_MASKING: host interrupts obey the host's IF
+constexpr u64 with(u8 vector) {
+    return u64{vector} << 32;
+}
+inline constexpr u64 offer = pending | with(0xff); ///< what changes from entry to entry
 } // namespace virtual_interrupt
 
 namespace tlb_control {

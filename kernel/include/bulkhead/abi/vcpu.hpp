@@ -43,9 +43,8 @@ enum class ExitReason : std::uint32_t {
     io,           ///< qualification: IoExit
     stage2_fault, ///< address: the guest-physical address; qualification: Stage2Fault bits
     triple_fault,
-    interrupt_window, ///< the guest can take an interrupt now (asked for by `VcpuState::want_window`)
-    invalid_state,    ///< the CPU refused the guest's state (VMEXIT_INVALID)
-    exception,        ///< an intercepted exception; qualification: vector | error code << 32
+    invalid_state, ///< the CPU refused the guest's state (VMEXIT_INVALID)
+    exception,     ///< an intercepted exception; qualification: vector | error code << 32
     privileged, ///< an instruction that no guest may use (VMRUN family, MONITOR, MWAIT, RDPMC, SKINIT, ...): inject #UD
     /// MOV to or from DR7, where the CPU cannot be trusted with a guest's breakpoints: `dr7` then takes no enable bits,
     /// the monitor keeps what the guest wrote and gives it back.
@@ -121,7 +120,7 @@ struct VcpuState {
     /// External interrupt to deliver as soon as the guest can take one: vector | 0x100, 0 = none. The kernel looks at
     /// it on each entry and at each window, and clears it when it has injected it: no exit to the monitor.
     std::uint32_t pending_vector;
-    std::uint32_t want_window; ///< 1: exit with interrupt_window when an interrupt could be taken
+    std::uint32_t reserved;
 
     // the last exit
     std::uint32_t exit_reason;        ///< ExitReason
