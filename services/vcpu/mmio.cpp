@@ -32,15 +32,40 @@ void store(Vcpu& v, std::uint64_t address, std::uint64_t value, std::uint32_t by
     }
 }
 
-void perform(Vcpu& v, const MemoryMove& move, std::uint64_t address) {
+std::uint64_t sign_extend(std::uint64_t value, std::uint32_t bytes) {
+    const std::uint32_t unused = 64 - 8 * bytes;
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused);
+}
+
+std::uint64_t read_register(const Vcpu& v, const MemoryMove& move) {
+    return v.state->gpr[move.reg] >> (move.high_byte ? 8 : 0);
+}
+/// A register of 4 bytes is widened with zeros, the smaller ones keep what they are not.
+void write_register(Vcpu& v, const MemoryMove& move, std::uint64_t value) {
     std::uint64_t& reg = v.state->gpr[move.reg];
     const std::uint32_t shift = move.high_byte ? 8 : 0;
-    if (move.store) {
-        store(v, address, (move.immediate ? move.value : reg >> shift) & mask(move.bytes), move.bytes);
-    } else {
-        const std::uint64_t value = load(v, address, move.bytes) & mask(move.bytes);
-        const std::uint64_t target = move.target_bytes == 4 ? ~std::uint64_t{0} : mask(move.target_bytes) << shift;
-        reg = (reg & ~target) | ((value << shift) & target);
+    const std::uint64_t target = move.target_bytes == 4 ? ~std::uint64_t{0} : mask(move.target_bytes) << shift;
+    reg = (reg & ~target) | (((value & mask(move.target_bytes)) << shift) & target);
+}
+
+void perform(Vcpu& v, const MemoryMove& move, std::uint64_t address) {
+    VcpuState& s = *v.state;
+    const bool writes_only = move.op == AluOp::move && move.store;
+    std::uint64_t memory = writes_only ? 0 : load(v, address, move.bytes) & mask(move.bytes);
+    if (move.sign_extended) {
+        memory = sign_extend(memory, move.bytes);
+    }
+    const std::uint64_t other = move.immediate ? move.value : read_register(v, move);
+    const AluResult result = move.store ? compute(move.op, memory, other, move.target_bytes, s.rflags)
+                                        : compute(move.op, other, memory, move.target_bytes, s.rflags);
+    s.rflags = result.rflags;
+    if (has_result(move.op) && move.store) {
+        store(v, address, result.value & mask(move.bytes), move.bytes);
+    } else if (has_result(move.op)) {
+        write_register(v, move, result.value);
+    }
+    if (move.op == AluOp::exchange) {
+        write_register(v, move, memory);
     }
     finish_instruction(v, move.length);
 }

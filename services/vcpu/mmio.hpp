@@ -5,23 +5,27 @@
 
 #include <span>
 
+#include "alu.hpp"
 #include "domain.hpp"
 
 namespace bulkhead::vcpu {
 
-/// A MOV between a register and memory, as far as its emulation needs to know it: the address comes with the exit.
+/// An instruction with a memory operand, as far as its emulation needs to know it: the address comes with the exit.
 struct MemoryMove {
     std::uint32_t length;
-    bool store;
+    AluOp op;                  ///< of the first operand with the second; move for MOV
+    bool store;                ///< memory is the first operand; else the register is
     std::uint8_t bytes;        ///< of the memory operand: 1, 2, 4, 8
-    std::uint8_t target_bytes; ///< of the register that a load writes (MOVZX); else = bytes
-    bool immediate;
+    std::uint8_t target_bytes; ///< of the register that a load writes (MOVZX, MOVSX); else = bytes
+    bool sign_extended;
+    bool immediate;   ///< the second operand, instead of a register
     bool high_byte;   ///< AH, CH, DH, BH
     std::uint8_t reg; ///< number of the register, if not immediate
     std::uint64_t value;
 };
 
-/// Decodes 88, 89, 8A, 8B, C6 /0, C7 /0, A0 to A3 and 0F B6, B7 (APM 3, MOV and MOVZX). False: anything else, or cut
+/// Decodes what compilers emit for device registers: MOV in all forms, MOVZX, MOVSX, MOVSXD, XCHG, TEST, and ADD, OR,
+/// ADC, SBB, AND, SUB, XOR, CMP between memory and a register or an immediate (APM 3). False: anything else, or cut
 /// off.
 [[nodiscard]] bool decode_move(std::span<const std::uint8_t> code, bool long_code, bool default_32, MemoryMove& move);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The few instructions with which guests touch device registers. The exit tells the address, so that of the operands
-// only the register, the width and the instruction's length matter. It must not know: what the access does.
+// The instructions with which guests touch device registers. The exit tells the address, so that of the operands only
+// the register, the widths and the instruction's length matter. It must not know: what the access does.
 #include "mmio.hpp"
 
 namespace bulkhead::vcpu {
@@ -36,7 +36,7 @@ private:
 };
 
 struct Prefixes {
-    bool operand_size{false}, address_size{false};
+    bool operand_size{false}, address_size{false}, lock{false};
     std::uint8_t rex{0};
     std::uint8_t opcode{0};
 };
@@ -52,6 +52,10 @@ Prefixes read_prefixes(Bytes& code, bool long_code) {
             continue;
         case 0x67:
             p.address_size = true;
+            p.rex = 0;
+            continue;
+        case 0xf0:
+            p.lock = true;
             p.rex = 0;
             continue;
         case 0x26:
@@ -107,45 +111,120 @@ struct Sizes {
     std::uint32_t operand, address;
 };
 
-bool decode_opcode(Bytes& code, const Prefixes& p, const Sizes& size, MemoryMove& move) {
-    std::uint8_t opcode = p.opcode;
-    const bool two_byte = opcode == 0x0f;
-    if (two_byte) {
-        opcode = code.next();
-        if (opcode != 0xb6 && opcode != 0xb7) {
-            return false;
-        }
+/// How an opcode is to be read. `operand`: the bit that makes it "full size" is set, or its size is given.
+struct Form {
+    enum class Kind : std::uint8_t { none, absolute, register_first, memory_first, immediate, group, extension };
+    Kind kind{Kind::none};
+    AluOp op{AluOp::move};
+    std::uint8_t memory_bytes{0}; ///< 0: by the opcode's lowest bit
+    bool short_immediate{false};  ///< one byte, sign-extended
+    bool sign_extended{false};
+};
+
+Form form_of_one_byte(std::uint8_t opcode, bool long_code) {
+    using Kind = Form::Kind;
+    const Kind direction = (opcode & 2) != 0 ? Kind::register_first : Kind::memory_first;
+    if (opcode < 0x40 && (opcode & 7) < 4) {
+        return {direction, static_cast<AluOp>(opcode >> 3)};
     }
-    const std::uint32_t wide = (opcode & 1) != 0 ? size.operand : 1;
-    move.bytes = static_cast<std::uint8_t>(two_byte ? (opcode == 0xb6 ? 1 : 2) : wide);
-    move.target_bytes = static_cast<std::uint8_t>(two_byte ? size.operand : wide);
-    if (!two_byte && opcode >= 0xa0 && opcode <= 0xa3) { // rAX and an absolute address
+    switch (opcode) {
+    case 0x63: // MOVSXD
+        return long_code ? Form{Kind::extension, AluOp::move, 4, false, true} : Form{};
+    case 0x80:
+    case 0x81:
+        return {Kind::group};
+    case 0x83:
+        return {Kind::group, AluOp::move, 0, true};
+    case 0x84:
+    case 0x85:
+        return {Kind::memory_first, AluOp::test};
+    case 0x86:
+    case 0x87:
+        return {Kind::memory_first, AluOp::exchange};
+    case 0x88:
+    case 0x89:
+    case 0x8a:
+    case 0x8b:
+        return {direction};
+    case 0xa0:
+    case 0xa1:
+    case 0xa2:
+    case 0xa3:
+        return {Kind::absolute};
+    case 0xc6:
+    case 0xc7:
+        return {Kind::immediate};
+    case 0xf6:
+    case 0xf7:
+        return {Kind::immediate, AluOp::test};
+    default:
+        return {};
+    }
+}
+
+Form form_of_two_bytes(std::uint8_t opcode) {
+    const bool is_signed = opcode >= 0xbe;
+    switch (opcode) {
+    case 0xb6: // MOVZX
+    case 0xb7:
+    case 0xbe: // MOVSX
+    case 0xbf:
+        return {Form::Kind::extension, AluOp::move, static_cast<std::uint8_t>((opcode & 1) != 0 ? 2 : 1), false,
+                is_signed};
+    default:
+        return {};
+    }
+}
+
+std::uint64_t read_immediate(Bytes& code, const Form& form, std::uint32_t operand) {
+    const std::uint32_t bytes = form.short_immediate ? 1 : operand == 8 ? 4 : operand;
+    const std::uint64_t value = code.number(bytes);
+    const std::uint32_t unused = 64 - 8 * bytes;
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused);
+}
+
+/// LOCK is for instructions that read and write memory; the CPU refuses it elsewhere.
+bool may_lock(const MemoryMove& move) {
+    return move.store && move.op != AluOp::move && has_result(move.op);
+}
+
+bool decode_opcode(Bytes& code, const Prefixes& p, const Sizes& size, bool long_code, MemoryMove& move) {
+    using Kind = Form::Kind;
+    const bool two_byte = p.opcode == 0x0f;
+    const std::uint8_t opcode = two_byte ? code.next() : p.opcode;
+    const Form form = two_byte ? form_of_two_bytes(opcode) : form_of_one_byte(opcode, long_code);
+    if (form.kind == Kind::none) {
+        return false;
+    }
+    const std::uint32_t by_bit = (opcode & 1) != 0 ? size.operand : 1;
+    move.op = form.op;
+    move.bytes = static_cast<std::uint8_t>(form.memory_bytes != 0 ? form.memory_bytes : by_bit);
+    move.target_bytes = static_cast<std::uint8_t>(form.kind == Kind::extension ? size.operand : by_bit);
+    move.sign_extended = form.sign_extended;
+    if (form.kind == Kind::absolute) { // rAX and an absolute address
         (void)code.number(size.address);
         move.store = opcode >= 0xa2;
-        move.reg = 0;
-        return true;
-    }
-    const bool immediate = !two_byte && (opcode == 0xc6 || opcode == 0xc7);
-    if (!two_byte && !immediate && (opcode < 0x88 || opcode > 0x8b)) {
-        return false;
+        return !p.lock;
     }
     const std::uint8_t modrm = skip_address(code, size.address);
     if ((modrm >> 6) == 3) {
         return false;
     }
-    const std::uint8_t reg = ((modrm >> 3) & 7) | ((p.rex & 4) != 0 ? 8 : 0);
-    if (immediate) {
-        const std::uint32_t bytes = wide == 8 ? 4 : wide;
-        move.value = code.number(bytes);
-        if (wide == 8 && (move.value & 0x8000'0000) != 0) {
-            move.value |= 0xffff'ffff'0000'0000;
-        }
+    const auto digit = static_cast<std::uint8_t>((modrm >> 3) & 7);
+    if (form.kind == Kind::immediate || form.kind == Kind::group) {
+        move.value = read_immediate(code, form, by_bit);
         move.store = move.immediate = true;
-        return (reg & 7) == 0;
+        if (form.kind == Kind::group) {
+            move.op = static_cast<AluOp>(digit);
+        } else if (digit != 0) {
+            return false;
+        }
+    } else {
+        const auto number = static_cast<std::uint8_t>(digit | ((p.rex & 4) != 0 ? 8 : 0));
+        move.store = form.kind == Kind::memory_first;
+        set_register(move, number, p.rex != 0, move.target_bytes);
     }
-    move.store = !two_byte && opcode <= 0x89;
-    set_register(move, reg, p.rex != 0, move.target_bytes);
-    return true;
+    return !p.lock || may_lock(move);
 }
 
 } // namespace
@@ -162,7 +241,7 @@ bool decode_move(std::span<const std::uint8_t> code, bool long_code, bool defaul
         size.operand = default_32 != p.operand_size ? 4 : 2;
         size.address = default_32 != p.address_size ? 4 : 2;
     }
-    if (!decode_opcode(bytes, p, size, move) || bytes.bad()) {
+    if (!decode_opcode(bytes, p, size, long_code, move) || bytes.bad()) {
         return false;
     }
     move.length = bytes.taken();

@@ -85,10 +85,59 @@ TEST_CASE("bytes, immediates, zero extension") {
     CHECK(extended.move.target_bytes == 4);
 }
 
+TEST_CASE("arithmetic on memory") {
+    const Decoded orl = decode32({0x81, 0x08, 0, 1, 0, 0}); // or dword [eax], 0x100
+    expect(orl, 6, true, 4, 0);
+    CHECK(orl.move.op == AluOp::bit_or);
+    CHECK(orl.move.value == 0x100);
+    const Decoded and_short = decode32({0x83, 0x60, 0x10, 0xfe}); // and dword [eax+16], -2
+    expect(and_short, 4, true, 4, 0);
+    CHECK(and_short.move.op == AluOp::bit_and);
+    CHECK(and_short.move.value == ~std::uint64_t{1});
+    const Decoded locked = decode32({0xf0, 0x09, 0x13}); // lock or [ebx], edx
+    expect(locked, 3, true, 4, 2);
+    CHECK(locked.move.op == AluOp::bit_or);
+    const Decoded add = decode32({0x03, 0x0c, 0x98}); // add ecx, [eax+ebx*4]
+    expect(add, 3, false, 4, 1);
+    CHECK(add.move.op == AluOp::add);
+    const Decoded compare = decode32({0x66, 0x39, 0x07}); // cmp [edi], ax
+    expect(compare, 3, true, 2, 0);
+    CHECK(compare.move.op == AluOp::cmp);
+    const Decoded test_immediate =
+        decode32({0xf7, 0x05, 0, 3, 0xe0, 0xfe, 0, 0x10, 0, 0}); // test dword [disp32], 0x1000
+    expect(test_immediate, 10, true, 4, 0);
+    CHECK(test_immediate.move.op == AluOp::test);
+    const Decoded exchange = decode32({0x87, 0x10}); // xchg [eax], edx
+    expect(exchange, 2, true, 4, 2);
+    CHECK(exchange.move.op == AluOp::exchange);
+    const Decoded sign = decode32({0x0f, 0xbe, 0x08}); // movsx ecx, byte [eax]
+    expect(sign, 3, false, 1, 1);
+    CHECK(sign.move.sign_extended);
+    const Decoded sixteen_bit = [] {
+        MemoryMove move{};
+        const std::vector<std::uint8_t> code{0x66, 0x67, 0x81, 0x4d, 0x10, 1, 2, 3, 4}; // or dword [ebp+16], imm32
+        const bool ok = decode_move(code, false, false, move);
+        return Decoded{ok, move};
+    }();
+    expect(sixteen_bit, 9, true, 4, 0);
+    CHECK(sixteen_bit.move.value == 0x0403'0201);
+}
+
+TEST_CASE("LOCK only where memory is read and written") {
+    CHECK(decode32({0xf0, 0x87, 0x10}).ok);
+    CHECK(decode32({0xf0, 0x83, 0x08, 1}).ok);
+    CHECK_FALSE(decode32({0xf0, 0x89, 0x10}).ok);
+    CHECK_FALSE(decode32({0xf0, 0x03, 0x10}).ok);
+    CHECK_FALSE(decode32({0xf0, 0x39, 0x10}).ok);
+    CHECK_FALSE(decode32({0xf0, 0xa3, 0, 0, 0, 0}).ok);
+    CHECK_FALSE(decode32({0xf0, 0x83, 0x38, 1}).ok); // cmp
+}
+
 TEST_CASE("what is refused") {
     CHECK_FALSE(decode64({0x8b, 0xc0}).ok);             // register to register
     CHECK_FALSE(decode64({0xc7, 0x08, 0, 0, 0, 0}).ok); // C7 /1
-    CHECK_FALSE(decode64({0x01, 0x00}).ok);             // add
+    CHECK_FALSE(decode64({0xfe, 0x00}).ok);             // inc
+    CHECK_FALSE(decode32({0x63, 0x00}).ok);             // arpl
     CHECK_FALSE(decode64({0x0f, 0x01, 0x00}).ok);
     CHECK_FALSE(decode64({0x8b}).ok); // cut off
     CHECK_FALSE(decode64({0x8b, 0x87, 0, 0}).ok);
@@ -150,8 +199,28 @@ TEST_CASE("accesses without memory behind them") {
         CHECK(m.v().lapic.read_mmio(0xf0) == 0x1ff);
         CHECK(s.rip == test::entry_address + 12);
     }
+    SECTION("reading, computing and writing the APIC's registers") {
+        auto& lapic = m.v().lapic;
+        fault({0x81, 0x0b, 0, 1, 0, 0}, 0xfee0'00f0, stage2_fault::write); // or dword [rbx], 0x100
+        CHECK(lapic.read_mmio(0xf0) == 0x1ff);
+        CHECK((s.rflags & 0x8d5) == 0x4);                            // parity of ff
+        fault({0x83, 0x23, 0x7f}, 0xfee0'00f0, stage2_fault::write); // and dword [rbx], 0x7f
+        CHECK(lapic.read_mmio(0xf0) == 0x7f);
+        m.gpr(Gpr::rdx) = 0x20;
+        fault({0x87, 0x13}, 0xfee0'0080, stage2_fault::write); // xchg [rbx], edx
+        CHECK(lapic.read_mmio(0x80) == 0x20);
+        CHECK(m.gpr(Gpr::rdx) == 0);
+        fault({0x83, 0x3b, 0x20}, 0xfee0'0080); // cmp dword [rbx], 0x20
+        CHECK((s.rflags & 0x40) != 0);
+        CHECK(lapic.read_mmio(0x80) == 0x20);
+        m.gpr(Gpr::rcx) = 0xffff'ffff'0000'0001;
+        fault({0x03, 0x0b}, 0xfee0'0080); // add ecx, [rbx]
+        CHECK(m.gpr(Gpr::rcx) == 0x21);
+        fault({0x48, 0x0f, 0xbe, 0x0b}, 0xc000'0000); // movsx rcx, byte [rbx]
+        CHECK(m.gpr(Gpr::rcx) == ~std::uint64_t{0});
+    }
     SECTION("what cannot be done as it should is an exception") {
-        fault({0x01, 0x03}, 0xc000'0000); // add [rbx], eax
+        fault({0xff, 0x03}, 0xc000'0000); // inc dword [rbx]
         CHECK(s.inject == make_exception(exception::undefined_opcode));
         fault({0x8b, 0x03}, 0xc000'0000, stage2_fault::execute);
         CHECK(s.inject == make_exception(exception::undefined_opcode));
