@@ -220,8 +220,10 @@ private:
     }
 
     bool tell_event() {
+        constexpr std::uint32_t default_channels = 1023; // xl's
+        const std::uint32_t channels = config_.max_event_channels != 0 ? config_.max_event_channels : default_channels;
         Port port{};
-        if (!good(neighbours::add_events(domain_.id, spawned_.events, config_.vcpus)) ||
+        if (!good(neighbours::add_events(domain_.id, spawned_.events, config_.vcpus, channels)) ||
             !good(neighbours::allocate_console_port(domain_.id, port, slots_.console_sender()))) {
             return false;
         }

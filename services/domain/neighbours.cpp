@@ -21,6 +21,9 @@ constexpr CapItem move(Selector from) {
     return {from.value, Rights::all, 1, 0};
 }
 
+/// More than a domain has ports: a component that never finishes is a bad one.
+constexpr std::uint32_t max_removal_steps = 4096;
+
 /// A component that does not answer, or not in its language, is a bad one: -EIO.
 template <typename Request, typename Reply>
 std::int32_t ask(Selector portal, const Request& request, Reply& reply, std::span<const CapItem> send = {},
@@ -104,10 +107,10 @@ std::int32_t remove_grant(DomId domain) {
     return ask_grant(request);
 }
 
-std::int32_t add_events(DomId domain, Selector events, std::uint32_t vcpus) {
+std::int32_t add_events(DomId domain, Selector events, std::uint32_t vcpus, std::uint32_t channels) {
     bulkhead_EventRequest request{};
     request.which_request = bulkhead_EventRequest_add_domain_tag;
-    request.request.add_domain = {domain.value, vcpus, EVTCHN_2L_NR_CHANNELS};
+    request.request.add_domain = {domain.value, vcpus, channels + 1}; // port 0 is none of them
     const CapItem caps[] = {copy(events, Rights::write | Rights::derive)};
     return ask_event(request, caps);
 }
@@ -126,7 +129,15 @@ std::int32_t remove_events(DomId domain) {
     bulkhead_EventRequest request{};
     request.which_request = bulkhead_EventRequest_remove_domain_tag;
     request.request.remove_domain.domain = domain.value;
-    return ask_event(request);
+    // A bounded number of ports goes at a time, so that others' requests come between.
+    for (std::uint32_t steps = 0; steps < max_removal_steps; ++steps) {
+        bulkhead_EventReply reply{};
+        const std::int32_t result = ask(slot::event, request, reply);
+        if (result != 0 || reply.next == 0) {
+            return result;
+        }
+    }
+    return -XEN_EIO;
 }
 
 std::int32_t add_console(DomId domain, std::string_view name, Selector ring, Selector sender) {

@@ -23,7 +23,8 @@ namespace bulkhead::domain::neighbours {
 [[nodiscard]] std::int32_t remove_grant(DomId domain);
 
 // services/event
-[[nodiscard]] std::int32_t add_events(DomId domain, Selector events, std::uint32_t vcpus);
+/// `channels`: how many ports the domain may have.
+[[nodiscard]] std::int32_t add_events(DomId domain, Selector events, std::uint32_t vcpus, std::uint32_t channels);
 /// A port whose other end is services/console; what raises it comes into the slot.
 [[nodiscard]] std::int32_t allocate_console_port(DomId domain, Port& port, Selector into);
 [[nodiscard]] std::int32_t remove_events(DomId domain);

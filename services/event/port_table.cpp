@@ -12,14 +12,15 @@ constexpr PortTable::Outcome refuse(std::int32_t error) {
 
 } // namespace
 
-std::uint32_t PortTable::free_port(DomId id, Domain& domain) {
+std::uint32_t PortTable::free_port(DomId id, Domain& domain, std::uint32_t limit) {
+    const std::uint32_t most = limit != no_limit && limit < domain.ports ? limit : domain.ports;
     const std::uint32_t end = end_of(domain);
-    for (std::uint32_t port = 1; port < end; ++port) {
+    for (std::uint32_t port = 1; port < end && port < most; ++port) {
         if (entry(domain, port).state == PortState::closed) {
             return port;
         }
     }
-    const auto bucket = end < domain.ports ? buckets_.take(id) : std::optional<std::uint32_t>{};
+    const auto bucket = end < most ? buckets_.take(id) : std::optional<std::uint32_t>{};
     if (!bucket) {
         return 0;
     }
@@ -60,21 +61,19 @@ std::int32_t PortTable::add_domain(DomId domain, std::uint32_t vcpus, std::uint3
     return 0;
 }
 
-std::int32_t PortTable::remove_domain(DomId domain) {
+PortTable::Step PortTable::remove_domain(DomId domain) {
+    const Step step = reset(domain);
+    if (step.result != 0 || step.next != 0) {
+        return step;
+    }
     Domain* removed = domain_of(domain.value);
-    if (removed == nullptr) {
-        return -XEN_ESRCH;
-    }
-    if (const std::int32_t error = reset(domain); error != 0) {
-        return error;
-    }
     for (std::uint32_t i = 0; i < removed->buckets; ++i) {
         buckets_.give_back(domain, removed->bucket[i]);
     }
     buckets_.leave(domain);
     senders_.leave(domain);
     *removed = {};
-    return 0;
+    return {};
 }
 
 PortTable::Outcome PortTable::alloc_static(DomId domain, ClientId peer) {
@@ -85,7 +84,7 @@ PortTable::Outcome PortTable::alloc_static(DomId domain, ClientId peer) {
     if (peer < ClientId::root || peer > ClientId::console) {
         return refuse(XEN_EINVAL);
     }
-    const std::uint32_t port = free_port(domain, *owner);
+    const std::uint32_t port = free_port(domain, *owner, no_limit);
     const Selector sender = port == 0 ? no_selector : take_sender(domain);
     if (sender == no_selector) {
         return refuse(XEN_ENOSPC);
@@ -99,7 +98,8 @@ PortTable::Outcome PortTable::alloc_static(DomId domain, ClientId peer) {
     return {0, Port{port}, sender, PortState::interdomain};
 }
 
-PortTable::Outcome PortTable::alloc_unbound(DomId caller, std::uint32_t domain, std::uint32_t remote) {
+PortTable::Outcome PortTable::alloc_unbound(DomId caller, std::uint32_t domain, std::uint32_t remote,
+                                            std::uint32_t limit) {
     Domain* owner = domain_of(domain);
     if (owner == nullptr) {
         return refuse(XEN_ESRCH);
@@ -107,25 +107,26 @@ PortTable::Outcome PortTable::alloc_unbound(DomId caller, std::uint32_t domain, 
     if (domain != caller.value) {
         return refuse(XEN_EPERM); // header: an unprivileged caller's <dom> must be DOMID_SELF
     }
-    if (remote >= DOMID_FIRST_RESERVED) {
+    // Xen does not ask whether the remote domain exists, nor whether the number can be one; it must fit the type.
+    if (remote > 0xffff) {
         return refuse(XEN_EINVAL);
     }
-    const std::uint32_t port = free_port(caller, *owner);
+    const std::uint32_t port = free_port(caller, *owner, limit);
     if (port == 0) {
         return refuse(XEN_ENOSPC);
     }
-    // Xen does not ask whether the remote domain exists yet.
     entry(*owner, port) = {PortState::unbound, 0, static_cast<std::uint16_t>(remote), 0, 0};
     return {0, Port{port}, {}, PortState::unbound};
 }
 
-PortTable::Outcome PortTable::bind_interdomain(DomId caller, std::uint32_t remote, std::uint32_t remote_port) {
+PortTable::Outcome PortTable::bind_interdomain(DomId caller, std::uint32_t remote, std::uint32_t remote_port,
+                                               std::uint32_t limit) {
     Domain* local = domain_of(caller.value);
     const Domain* other = domain_of(remote);
     if (local == nullptr || other == nullptr) {
         return refuse(XEN_ESRCH);
     }
-    const std::uint32_t port = free_port(caller, *local);
+    const std::uint32_t port = free_port(caller, *local, limit);
     if (port == 0) {
         return refuse(XEN_ENOSPC);
     }
@@ -160,7 +161,7 @@ PortTable::Outcome PortTable::bind_interdomain(DomId caller, std::uint32_t remot
     return {0, Port{port}, mine, PortState::interdomain};
 }
 
-PortTable::Outcome PortTable::bind_virq(DomId caller, std::uint32_t virq, std::uint32_t vcpu) {
+PortTable::Outcome PortTable::bind_virq(DomId caller, std::uint32_t virq, std::uint32_t vcpu, std::uint32_t limit) {
     Domain* owner = domain_of(caller.value);
     if (owner == nullptr) {
         return refuse(XEN_ESRCH);
@@ -178,7 +179,7 @@ PortTable::Outcome PortTable::bind_virq(DomId caller, std::uint32_t virq, std::u
             return refuse(XEN_EEXIST);
         }
     }
-    const std::uint32_t port = free_port(caller, *owner);
+    const std::uint32_t port = free_port(caller, *owner, limit);
     if (port == 0) {
         return refuse(XEN_ENOSPC);
     }
@@ -186,7 +187,7 @@ PortTable::Outcome PortTable::bind_virq(DomId caller, std::uint32_t virq, std::u
     return {0, Port{port}, {}, PortState::virq};
 }
 
-PortTable::Outcome PortTable::bind_ipi(DomId caller, std::uint32_t vcpu) {
+PortTable::Outcome PortTable::bind_ipi(DomId caller, std::uint32_t vcpu, std::uint32_t limit) {
     Domain* owner = domain_of(caller.value);
     if (owner == nullptr) {
         return refuse(XEN_ESRCH);
@@ -194,7 +195,7 @@ PortTable::Outcome PortTable::bind_ipi(DomId caller, std::uint32_t vcpu) {
     if (vcpu >= owner->vcpus) {
         return refuse(XEN_ENOENT);
     }
-    const std::uint32_t port = free_port(caller, *owner);
+    const std::uint32_t port = free_port(caller, *owner, limit);
     if (port == 0) {
         return refuse(XEN_ENOSPC);
     }
@@ -234,18 +235,25 @@ std::int32_t PortTable::close(DomId caller, std::uint32_t port) {
     return 0;
 }
 
-std::int32_t PortTable::reset(DomId caller) {
+PortTable::Step PortTable::reset(DomId caller, std::uint32_t first) {
     const Domain* owner = domain_of(caller.value);
     if (owner == nullptr) {
-        return -XEN_ESRCH;
+        return {-XEN_ESRCH, 0};
     }
     // One pass is enough: closing the first end of a loopback leaves the second, which is still to come, unbound.
-    for (std::uint32_t port = 1; port < end_of(*owner); ++port) {
-        if (PortEntry& closing = entry(*owner, port); closing.state != PortState::closed) {
-            close_entry(caller, closing);
+    std::uint32_t closed = 0;
+    for (std::uint32_t port = first == 0 ? 1 : first; port < end_of(*owner); ++port) {
+        PortEntry& closing = entry(*owner, port);
+        if (closing.state == PortState::closed) {
+            continue;
         }
+        if (closed == step_ports) {
+            return {0, port};
+        }
+        close_entry(caller, closing);
+        ++closed;
     }
-    return 0;
+    return {};
 }
 
 std::int32_t PortTable::bind_vcpu(DomId caller, std::uint32_t port, std::uint32_t vcpu) {

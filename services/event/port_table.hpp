@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is connected to whom: every domain's event-channel ports (2-level ABI), with the results that Xen's
+// Who is connected to whom: every domain's event-channel ports, with the results that Xen's
 // public/event_channel.h promises. A connection is a pair of capabilities, made when it is established and withdrawn
 // when either side closes; the table says when, an `Authority` does it.
 // It must not know: messages, system calls, or which bits a guest sees.
@@ -47,7 +47,8 @@ static_assert(sizeof(PortEntry) == 8);
 
 class PortTable {
 public:
-    /// Ports of the 2-level ABI, 64-bit layout.
+    /// The most that a domain can have: all of the 2-level ABI's, 64-bit layout. Guests with the FIFO ABI live with
+    /// this limit too.
     static constexpr std::uint32_t abi_ports = EVTCHN_2L_NR_CHANNELS;
     static constexpr std::uint32_t bucket_ports = 64;
     using Bucket = std::array<PortEntry, bucket_ports>;
@@ -57,6 +58,9 @@ public:
     /// connections for a console, a store and those devices.
     static constexpr std::uint32_t promised_buckets = 4;
     static constexpr std::uint32_t promised_senders = 16;
+    /// How many ports a step of reset or of a domain's removal closes.
+    static constexpr std::uint32_t step_ports = 64;
+    static constexpr std::uint32_t no_limit = 0;
 
     struct Outcome {
         std::int32_t result{0}; ///< 0 or -errno
@@ -69,6 +73,11 @@ public:
         PortEntry entry{};
     };
 
+    struct Step {
+        std::int32_t result{0};
+        std::uint32_t next{0}; ///< where to go on; 0: done
+    };
+
     /// `memory` bounds the sum of all domains' ports. Senders live in the slots from `first_sender` on.
     constexpr PortTable(Authority& authority, std::span<Bucket> memory, Selector first_sender, std::uint32_t senders)
         : authority_{authority}, memory_{memory}, first_sender_{first_sender},
@@ -76,17 +85,23 @@ public:
 
     /// `ports`: how many the domain may have at most, port 0 counted.
     [[nodiscard]] std::int32_t add_domain(DomId domain, std::uint32_t vcpus, std::uint32_t ports);
-    [[nodiscard]] std::int32_t remove_domain(DomId domain);
+    /// A step of it; the domain is gone with the last one.
+    [[nodiscard]] Step remove_domain(DomId domain);
     bool has(DomId domain) const { return domain_of(domain.value) != nullptr; }
 
     /// A port connected to one of the system's components; the sender is for that component.
     [[nodiscard]] Outcome alloc_static(DomId domain, ClientId peer);
-    [[nodiscard]] Outcome alloc_unbound(DomId caller, std::uint32_t domain, std::uint32_t remote);
-    [[nodiscard]] Outcome bind_interdomain(DomId caller, std::uint32_t remote, std::uint32_t remote_port);
-    [[nodiscard]] Outcome bind_virq(DomId caller, std::uint32_t virq, std::uint32_t vcpu);
-    [[nodiscard]] Outcome bind_ipi(DomId caller, std::uint32_t vcpu);
+    /// New ports lie below `limit`.
+    [[nodiscard]] Outcome alloc_unbound(DomId caller, std::uint32_t domain, std::uint32_t remote,
+                                        std::uint32_t limit = no_limit);
+    [[nodiscard]] Outcome bind_interdomain(DomId caller, std::uint32_t remote, std::uint32_t remote_port,
+                                           std::uint32_t limit = no_limit);
+    [[nodiscard]] Outcome bind_virq(DomId caller, std::uint32_t virq, std::uint32_t vcpu,
+                                    std::uint32_t limit = no_limit);
+    [[nodiscard]] Outcome bind_ipi(DomId caller, std::uint32_t vcpu, std::uint32_t limit = no_limit);
     [[nodiscard]] std::int32_t close(DomId caller, std::uint32_t port);
-    [[nodiscard]] std::int32_t reset(DomId caller);
+    /// A step of it: closes ports from `first` on.
+    [[nodiscard]] Step reset(DomId caller, std::uint32_t first = 0);
     [[nodiscard]] std::int32_t bind_vcpu(DomId caller, std::uint32_t port, std::uint32_t vcpu);
     [[nodiscard]] Status status(DomId caller, std::uint32_t domain, std::uint32_t port) const;
     /// What the caller needs to send on its port. Ok without a sender: nobody listens, or the caller does it itself.
@@ -121,8 +136,8 @@ private:
     PortEntry* find(const Domain* domain, std::uint32_t port) const {
         return domain != nullptr && port != 0 && port < end_of(*domain) ? &entry(*domain, port) : nullptr;
     }
-    /// The lowest closed port, with an entry; 0: the domain may have no more.
-    std::uint32_t free_port(DomId id, Domain& domain);
+    /// The lowest closed port, with an entry; 0: the domain may have no more below the limit.
+    std::uint32_t free_port(DomId id, Domain& domain, std::uint32_t limit);
     Selector take_sender(DomId domain);
     void give_back_sender(DomId domain, Selector sender);
     void close_entry(DomId domain, PortEntry& closing);

@@ -22,6 +22,11 @@ void answer(bulkhead_EventReply& reply, const PortTable::Outcome& outcome, CapsO
     }
 }
 
+void answer(bulkhead_EventReply& reply, const PortTable::Step& step) {
+    reply.result = step.result;
+    reply.next = step.next;
+}
+
 void answer(bulkhead_EventReply& reply, const PortTable::Status& status) {
     reply.result = status.result;
     reply.status = static_cast<std::uint32_t>(status.entry.state);
@@ -53,19 +58,19 @@ std::int32_t Service::add_domain(const bulkhead_EventAddDomain& request, CapsIn&
         return error;
     }
     if (in.take(0, domain_events(domain)) != Status::ok) {
-        (void)table_.remove_domain(domain);
+        (void)table_.remove_domain(domain); // it has no ports yet: one step
         return -XEN_EINVAL;
     }
     return 0;
 }
 
-std::int32_t Service::remove_domain(std::uint32_t id) {
+PortTable::Step Service::remove_domain(std::uint32_t id) {
     const DomId domain = dom_id(id);
-    const std::int32_t error = table_.remove_domain(domain);
-    if (error == 0) {
+    const PortTable::Step step = table_.remove_domain(domain);
+    if (step.result == 0 && step.next == 0) {
         (void)sys::remove(domain_events(domain)); // may be gone with the domain already
     }
-    return error;
+    return step;
 }
 
 bool Service::handle_domain(const Request& request, Reply& reply, CapsIn& in, CapsOut& out) {
@@ -74,7 +79,7 @@ bool Service::handle_domain(const Request& request, Reply& reply, CapsIn& in, Ca
         reply.result = add_domain(request.request.add_domain, in);
         return true;
     case bulkhead_EventRequest_remove_domain_tag:
-        reply.result = remove_domain(request.request.remove_domain.domain);
+        answer(reply, remove_domain(request.request.remove_domain.domain));
         return true;
     case bulkhead_EventRequest_alloc_static_tag: {
         const auto& alloc = request.request.alloc_static;
@@ -92,17 +97,22 @@ bool Service::handle_monitor(const Request& request, Reply& reply, DomId caller,
     const auto& r = request.request;
     switch (request.which_request) {
     case bulkhead_EventRequest_alloc_unbound_tag:
-        answer(reply, table_.alloc_unbound(caller, r.alloc_unbound.domain, r.alloc_unbound.remote), out, Rights::write);
-        return true;
-    case bulkhead_EventRequest_bind_interdomain_tag:
-        answer(reply, table_.bind_interdomain(caller, r.bind_interdomain.remote, r.bind_interdomain.remote_port), out,
+        answer(reply,
+               table_.alloc_unbound(caller, r.alloc_unbound.domain, r.alloc_unbound.remote, r.alloc_unbound.limit), out,
                Rights::write);
         return true;
+    case bulkhead_EventRequest_bind_interdomain_tag:
+        answer(reply,
+               table_.bind_interdomain(caller, r.bind_interdomain.remote, r.bind_interdomain.remote_port,
+                                       r.bind_interdomain.limit),
+               out, Rights::write);
+        return true;
     case bulkhead_EventRequest_bind_virq_tag:
-        answer(reply, table_.bind_virq(caller, r.bind_virq.virq, r.bind_virq.vcpu), out, Rights::write);
+        answer(reply, table_.bind_virq(caller, r.bind_virq.virq, r.bind_virq.vcpu, r.bind_virq.limit), out,
+               Rights::write);
         return true;
     case bulkhead_EventRequest_bind_ipi_tag:
-        answer(reply, table_.bind_ipi(caller, r.bind_ipi.vcpu), out, Rights::write);
+        answer(reply, table_.bind_ipi(caller, r.bind_ipi.vcpu, r.bind_ipi.limit), out, Rights::write);
         return true;
     case bulkhead_EventRequest_close_tag:
         reply.result = table_.close(caller, r.close.port);
@@ -114,7 +124,7 @@ bool Service::handle_monitor(const Request& request, Reply& reply, DomId caller,
         reply.result = table_.bind_vcpu(caller, r.bind_vcpu.port, r.bind_vcpu.vcpu);
         return true;
     case bulkhead_EventRequest_reset_tag:
-        reply.result = table_.reset(caller);
+        answer(reply, table_.reset(caller, r.reset.first));
         return true;
     case bulkhead_EventRequest_get_sender_tag:
         answer(reply, table_.get_sender(caller, r.get_sender.port), out, Rights::write);

@@ -47,7 +47,7 @@ private:
     bool handle_domain(const Request& request, Reply& reply, CapsIn& in, CapsOut& out);
     bool handle_monitor(const Request& request, Reply& reply, DomId caller, CapsOut& out);
     std::int32_t add_domain(const bulkhead_EventAddDomain& request, CapsIn& in);
-    std::int32_t remove_domain(std::uint32_t id);
+    PortTable::Step remove_domain(std::uint32_t id);
     void refuse(const Request& request, Reply& reply, ClientId who);
 
     KernelAuthority authority_;

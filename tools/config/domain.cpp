@@ -64,6 +64,7 @@ private:
     void vcpus(const Setting& s);
     void maxvcpus(const Setting& s) { raw_.maxvcpus = number_of(s, "virtual CPUs"); }
     void cpus(const Setting& s);
+    void max_event_channels(const Setting& s);
     void on_poweroff(const Setting& s) { raw_.config.on_poweroff = action_of(s).value_or(Action::destroy); }
     void on_reboot(const Setting& s) { raw_.config.on_reboot = action_of(s).value_or(Action::restart); }
     void on_crash(const Setting& s) { raw_.config.on_crash = action_of(s).value_or(Action::destroy); }
@@ -83,6 +84,7 @@ const Reader::Key Reader::keys[] = {
     {"maxvcpus", &Reader::maxvcpus},   {"cpus", &Reader::cpus},
     {"on_reboot", &Reader::on_reboot}, {"on_poweroff", &Reader::on_poweroff},
     {"on_crash", &Reader::on_crash},   {"uuid", &Reader::uuid},
+    {"max_event_channels", &Reader::max_event_channels},
 };
 
 std::optional<std::string> Reader::string_of(const Setting& s, std::string_view example) {
@@ -224,6 +226,19 @@ void Reader::cpus(const Setting& s) {
               fmt::format("the list names CPUs for {} virtual CPUs: expected one element for each, that is {}",
                           s.value.items.size(), raw_.config.vcpus));
     }
+}
+
+void Reader::max_event_channels(const Setting& s) {
+    const auto count = number_of(s, "event channels");
+    if (!count) {
+        return;
+    }
+    if (*count == 0 || *count > most_event_channels) {
+        error(s.value.at, fmt::format("a guest cannot have {} event channels: expected 1 to {}", *count,
+                                      most_event_channels));
+        return;
+    }
+    raw_.config.max_event_channels = static_cast<std::uint32_t>(*count);
 }
 
 void Reader::uuid(const Setting& s) {

@@ -21,6 +21,10 @@ enum class Action : std::uint8_t { destroy = 0, restart = 1, preserve = 2 };
 
 using Uuid = std::array<std::uint8_t, 16>;
 
+/// xl's default, and the most that this version gives: the ports of the 2-level ABI for 64-bit guests, without port 0.
+inline constexpr std::uint32_t default_event_channels = 1023;
+inline constexpr std::uint32_t most_event_channels = 4095;
+
 struct DomainConfig {
     std::string file;
     std::map<std::string, Position, std::less<>> places; ///< of the value of each key that was set
@@ -31,6 +35,7 @@ struct DomainConfig {
     std::string command_line;
     std::uint64_t memory_bytes{0};
     std::uint32_t vcpus{1};
+    std::uint32_t max_event_channels{default_event_channels};
     std::vector<CpuSet> cpus; ///< empty: anywhere; one: all vCPUs; else one for each vCPU
     Action on_poweroff{Action::destroy};
     Action on_reboot{Action::restart};

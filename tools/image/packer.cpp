@@ -101,6 +101,7 @@ private:
         out.set_command_line(plan.command_line);
         out.set_memory_bytes(plan.config.memory_bytes);
         out.set_vcpus(plan.config.vcpus);
+        out.set_max_event_channels(plan.config.max_event_channels);
         for (const std::uint32_t cpu : plan.cpus) {
             out.add_cpus(cpu);
         }

@@ -28,4 +28,21 @@ public:
     int fail_after{-1};                                                    ///< so many mints succeed; -1: all
 };
 
+/// All the steps of an operation that has steps: its result.
+template <typename F> std::int32_t finish(F&& step_from) {
+    std::uint32_t next = 0;
+    PortTable::Step step{};
+    do {
+        step = step_from(next);
+        next = step.next;
+    } while (step.result == 0 && next != 0);
+    return step.result;
+}
+inline std::int32_t reset(PortTable& table, DomId domain) {
+    return finish([&](std::uint32_t from) { return table.reset(domain, from); });
+}
+inline std::int32_t remove_domain(PortTable& table, DomId domain) {
+    return finish([&](std::uint32_t) { return table.remove_domain(domain); });
+}
+
 } // namespace bulkhead::event

@@ -82,7 +82,7 @@ struct Run {
             REQUIRE(table->add_domain(d, model_vcpus, highest_port + 1) == 0);
             model.domains[d.value];
         } else if (pick(6) == 0) {
-            REQUIRE(table->remove_domain(d) == 0);
+            REQUIRE(remove_domain(*table, d) == 0);
             while (!model.domains[d.value].empty()) {
                 model.close(d.value, model.domains[d.value].begin()->first);
             }
@@ -226,7 +226,7 @@ struct Run {
             return move(d);
         case 14:
             if (pick(20) == 0 && known(d.value)) {
-                REQUIRE(table->reset(d) == 0);
+                REQUIRE(reset(*table, d) == 0);
                 while (!model.domains[d.value].empty()) {
                     model.close(d.value, model.domains[d.value].begin()->first);
                 }
@@ -286,7 +286,7 @@ TEST_CASE("random operations agree with the model", "[event][property]") {
         }
         run.check();
         for (std::uint16_t d = 1; d <= model_domains; ++d) {
-            (void)run.table->remove_domain(DomId{d});
+            (void)remove_domain(*run.table, DomId{d});
         }
         REQUIRE(run.authority.live.empty());
         REQUIRE(run.table->free_senders() == total_senders);

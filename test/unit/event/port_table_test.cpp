@@ -40,13 +40,13 @@ TEST_CASE_METHOD(Fixture, "domains: bad numbers are refused, memory comes back",
     CHECK(table->add_domain(DomId{3}, 1, 1) == -XEN_EINVAL);
     CHECK(table->add_domain(DomId{3}, 1, 4097) == -XEN_EINVAL);
     CHECK(table->add_domain(a, 1, 1024) == -XEN_EEXIST);
-    CHECK(table->remove_domain(DomId{3}) == -XEN_ESRCH);
+    CHECK(remove_domain(*table, DomId{3}) == -XEN_ESRCH);
     REQUIRE(table->add_domain(DomId{3}, 1, 4096) == 0);
     CHECK(table->free_buckets() == 64);
     CHECK(table->bind_ipi(DomId{3}, 0).result == 0);
     CHECK(table->free_buckets() == 63);
     CHECK(table->status(DomId{3}, 3, 4095).result == 0);
-    CHECK(table->remove_domain(DomId{3}) == 0);
+    CHECK(remove_domain(*table, DomId{3}) == 0);
     CHECK(table->free_buckets() == 64);
 }
 
@@ -65,9 +65,9 @@ TEST_CASE_METHOD(Fixture, "a domain that takes all ports leaves the others what 
         CHECK(table->alloc_unbound(d, d.value, 1).result == -XEN_ENOSPC);
     }
     CHECK(table->add_domain(DomId{4}, 1, 64) == -XEN_ENOMEM); // nothing left to promise
-    REQUIRE(table->reset(DomId{3}) == 0);
+    REQUIRE(reset(*table, DomId{3}) == 0);
     CHECK(table->alloc_unbound(DomId{3}, 3, 1).port == Port{1});
-    REQUIRE(table->remove_domain(DomId{3}) == 0);
+    REQUIRE(remove_domain(*table, DomId{3}) == 0);
     CHECK(table->add_domain(DomId{4}, 1, 64) == 0);
 }
 
@@ -76,7 +76,8 @@ TEST_CASE_METHOD(Fixture, "alloc_unbound", "[event]") {
     CHECK(table->alloc_unbound(a, 1, 1).port == Port{2});
     CHECK(table->alloc_unbound(a, 2, 1).result == -XEN_EPERM);
     CHECK(table->alloc_unbound(a, 9, 1).result == -XEN_ESRCH);
-    CHECK(table->alloc_unbound(a, 1, DOMID_SELF).result == -XEN_EINVAL); // the edge resolves it
+    CHECK(table->alloc_unbound(a, 1, 0x1'0000).result == -XEN_EINVAL);
+    CHECK(table->alloc_unbound(a, 1, DOMID_IO).port == Port{3}); // nobody can ever connect to it
     CHECK(table->alloc_unbound(DomId{9}, 9, 1).result == -XEN_ESRCH);
     const auto status = table->status(a, 1, 1);
     CHECK(status.entry.state == PortState::unbound);
@@ -98,6 +99,63 @@ TEST_CASE_METHOD(Fixture, "a domain's limit is -ENOSPC, and its own", "[event]")
     CHECK(table->alloc_unbound(a, 1, 2).result == 0);
     CHECK(table->status(DomId{3}, 3, 6).result == -XEN_EINVAL);
     CHECK(table->close(DomId{3}, 6) == -XEN_EINVAL);
+}
+
+TEST_CASE_METHOD(Fixture, "new ports lie below what the guest's ABI has", "[event]") {
+    REQUIRE(table->add_domain(DomId{3}, 1, 4096) == 0);
+    const std::uint32_t theirs = offer(a, DomId{3});
+    for (std::uint32_t i = 1; i < 70; ++i) {
+        REQUIRE(table->alloc_unbound(DomId{3}, 3, 1, 70).port == Port{i});
+    }
+    const std::uint32_t buckets = table->free_buckets();
+    CHECK(table->alloc_unbound(DomId{3}, 3, 1, 70).result == -XEN_ENOSPC);
+    CHECK(table->bind_ipi(DomId{3}, 0, 70).result == -XEN_ENOSPC);
+    CHECK(table->bind_virq(DomId{3}, VIRQ_TIMER, 0, 70).result == -XEN_ENOSPC);
+    CHECK(table->bind_interdomain(DomId{3}, 1, theirs, 70).result == -XEN_ENOSPC);
+    CHECK(table->alloc_unbound(DomId{3}, 3, 1, 64).result == -XEN_ENOSPC); // a limit on a bucket's edge
+    CHECK(table->free_buckets() == buckets);                              // and nothing was taken for it
+    CHECK(table->bind_ipi(DomId{3}, 0).port == Port{70});                 // with the FIFO ABI there are more
+    CHECK(table->bind_ipi(DomId{3}, 0, 0xffff'ffff).port == Port{71});
+    CHECK(table->status(DomId{3}, 3, 70).entry.state == PortState::ipi);
+    REQUIRE(table->close(DomId{3}, 5) == 0);
+    CHECK(table->bind_ipi(DomId{3}, 0, 70).port == Port{5});
+}
+
+TEST_CASE_METHOD(Fixture, "reset and removal go in steps", "[event]") {
+    REQUIRE(table->add_domain(DomId{3}, 1, 4096) == 0);
+    constexpr std::uint32_t ports = 10 * PortTable::step_ports + 1;
+    for (std::uint32_t i = 1; i <= ports; ++i) {
+        REQUIRE(table->alloc_unbound(DomId{3}, 3, 1).port == Port{i});
+    }
+    SECTION("each step closes so many, and says where to go on") {
+        std::uint32_t next = 0;
+        for (std::uint32_t i = 1; i <= 10; ++i) {
+            const auto step = table->reset(DomId{3}, next);
+            REQUIRE(step.result == 0);
+            REQUIRE(step.next == i * PortTable::step_ports + 1);
+            CHECK(table->status(DomId{3}, 3, step.next - 1).entry.state == PortState::closed);
+            CHECK(table->status(DomId{3}, 3, step.next).entry.state == PortState::unbound);
+            next = step.next;
+        }
+        // What was closed can be bound meanwhile, and is not closed again.
+        CHECK(table->bind_ipi(DomId{3}, 0).port == Port{1});
+        CHECK(table->reset(DomId{3}, next).next == 0);
+        CHECK(table->status(DomId{3}, 3, 1).entry.state == PortState::ipi);
+        CHECK(table->status(DomId{3}, 3, ports).entry.state == PortState::closed);
+    }
+    SECTION("the domain is there until its last step") {
+        for (std::uint32_t i = 1; i <= 10; ++i) {
+            REQUIRE(table->remove_domain(DomId{3}).next != 0);
+            CHECK(table->has(DomId{3}));
+        }
+        CHECK(table->remove_domain(DomId{3}).next == 0);
+        CHECK_FALSE(table->has(DomId{3}));
+        CHECK(table->free_buckets() == 64);
+    }
+    SECTION("a start that no port has") {
+        CHECK(table->reset(DomId{3}, 0xffff'ffff).next == 0);
+        CHECK(table->status(DomId{3}, 3, 1).entry.state == PortState::unbound);
+    }
 }
 
 TEST_CASE_METHOD(Fixture, "bind_interdomain connects both ends with a capability each", "[event]") {
@@ -151,7 +209,7 @@ TEST_CASE_METHOD(Fixture, "loopback", "[event]") {
         CHECK(table->status(a, 1, bound.port.value).entry.state == PortState::unbound);
     }
     SECTION("reset") {
-        CHECK(table->reset(a) == 0);
+        CHECK(reset(*table, a) == 0);
         CHECK(table->status(a, 1, offered).entry.state == PortState::closed);
         CHECK(table->status(a, 1, bound.port.value).entry.state == PortState::closed);
     }
@@ -236,7 +294,7 @@ TEST_CASE_METHOD(Fixture, "a removed domain leaves no capability and no port beh
     const std::uint32_t offered = offer(b, a);
     REQUIRE(table->bind_interdomain(a, 2, offered).result == 0);
     REQUIRE(table->alloc_static(a, ClientId::console).result == 0);
-    REQUIRE(table->remove_domain(a) == 0);
+    REQUIRE(remove_domain(*table, a) == 0);
     CHECK(authority.live.empty());
     CHECK(table->free_senders() == 256);
     CHECK(table->status(b, 2, offered).entry.state == PortState::unbound);

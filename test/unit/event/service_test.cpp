@@ -54,7 +54,7 @@ struct World {
     std::int32_t simple(sim::Component& who, pb_size_t tag, std::uint32_t a = 0, std::uint32_t b = 0) {
         bulkhead_EventRequest request{};
         request.which_request = tag;
-        request.request.alloc_unbound = {a, b}; // all of them are up to two numbers
+        request.request.alloc_unbound = {a, b, 0}; // all of them begin with up to two numbers
         return ask(who, request);
     }
     Status signal(sim::Component& who, Selector sender = inbox) {
@@ -190,7 +190,7 @@ TEST_CASE_METHOD(World, "a monitor with no room for the sender can ask again", "
     REQUIRE(simple(two, bulkhead_EventRequest_alloc_unbound_tag, 2, 1) == 0);
     bulkhead_EventRequest request{};
     request.which_request = bulkhead_EventRequest_bind_interdomain_tag;
-    request.request.bind_interdomain = {2, 1};
+    request.request.bind_interdomain = {2, 1, 0};
     machine.run_as(one, [&] { CHECK(rpc(slot::event, request, reply) == Status::out_of_range); });
     REQUIRE(simple(one, bulkhead_EventRequest_status_tag, 1, 1) == 0);
     CHECK(reply.status == EVTCHNSTAT_interdomain);

@@ -97,6 +97,7 @@ TEST_CASE("what is packed is what the components read") {
     CHECK(content(*image, b.ramdisk).size() == 5000);
     CHECK(b.memory_bytes == 64 << 20);
     CHECK(b.vcpus == 1);
+    CHECK(b.max_event_channels == 1023);
     REQUIRE(b.cpus_count == 1);
     CHECK(b.cpus[0] == 3);
     CHECK(b.budget_us == 100);
