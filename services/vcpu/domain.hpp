@@ -11,6 +11,7 @@
 #include "clock.hpp"
 #include "config.hpp"
 #include "cpuid.hpp"
+#include "fifo.hpp"
 #include "guest_access.hpp"
 #include "guest_log.hpp"
 #include "guest_memory.hpp"
@@ -66,6 +67,7 @@ struct Domain {
 
     Vcpu vcpus[max_vcpus];
     PortInfo ports[max_ports];
+    Fifo fifo;
 
     Callback callback;
     std::uint64_t params[HVM_NR_PARAMS]{};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// 2-level event delivery. All bits are changed by atomic operations: the guest does the same at the same time.
+// Event delivery; here are the 2-level ABI's bits, the FIFO ABI's queues are in fifo.cpp. All bits are changed by atomic
+// operations: the guest does the same at the same time.
 // It must not know: who is connected to whom, how the guest gets the interrupt.
 #include "events.hpp"
 
@@ -30,13 +31,25 @@ void notify(Domain& d, Port port) {
     }
 }
 
+/// A port that has been put into a queue which the guest does not know of yet.
+void tell(Domain& d, Port port, bool news) {
+    if (news) {
+        mark_upcall_pending(notified(d, port));
+    }
+}
+
 } // namespace
 
 std::uint32_t event_port_limit(const Domain& d) {
-    return shared_layout(d.width).ports();
+    const std::uint32_t limit = d.fifo.active() ? EVTCHN_FIFO_NR_CHANNELS : shared_layout(d.width).ports();
+    return limit < max_ports ? limit : max_ports;
 }
 
 void raise(Domain& d, Port port) {
+    if (d.fifo.active()) {
+        tell(d, port, d.fifo.raise(port.value, notified(d, port).id));
+        return;
+    }
     if (port.value >= event_port_limit(d) || pending_bits(d).test_and_set(port.value)) {
         return;
     }
@@ -53,18 +66,48 @@ void raise_virq(Domain& d, Vcpu& v, std::uint32_t virq) {
 }
 
 void unmask(Domain& d, Port port) {
+    if (d.fifo.active()) {
+        tell(d, port, d.fifo.unmask(port.value, notified(d, port).id));
+        return;
+    }
     if (port.value < event_port_limit(d) && masked_bits(d).test_and_clear(port.value) && is_pending(d, port)) {
         notify(d, port);
     }
 }
 
 bool is_pending(const Domain& d, Port port) {
+    if (d.fifo.active()) {
+        return d.fifo.is_pending(port.value);
+    }
     return port.value < event_port_limit(d) && pending_bits(d).test(port.value);
 }
 
 void clear_pending(Domain& d, Port port) {
+    if (d.fifo.active()) {
+        d.fifo.clear_pending(port.value);
+        return;
+    }
     if (port.value < event_port_limit(d)) {
         (void)pending_bits(d).test_and_clear(port.value);
+    }
+}
+
+void start_fifo(Domain& d) {
+    const GuestBits before = pending_bits(d);
+    const std::uint32_t ports = event_port_limit(d);
+    d.fifo.start();
+    for (std::uint32_t port = 1; port < ports; ++port) {
+        if (d.ports[port].kind != PortKind::closed && before.test_and_clear(port)) {
+            d.fifo.hold(port);
+        }
+    }
+}
+
+void raise_again(Domain& d, std::uint32_t first, std::uint32_t end) {
+    for (std::uint32_t port = first; port < end && port < max_ports; ++port) {
+        if (d.ports[port].kind != PortKind::closed) {
+            tell(d, Port{port}, d.fifo.raise_again(port, notified(d, Port{port}).id));
+        }
     }
 }
 

@@ -32,6 +32,8 @@ public:
 
     /// The page that the guest has at that frame, or nullptr.
     std::uint8_t* page(Gfn gfn) const;
+    /// The same, but only RAM of the guest's own that nothing lies over: memory that stays where it is.
+    std::uint8_t* own_page(Gfn gfn) const { return find_overlay(gfn) == nullptr ? page(gfn) : nullptr; }
     bool is_ram(GuestPhys address) const { return page(gfn_of(address)) != nullptr; }
 
     /// Where an object of `size` bytes lies that may not cross a page; nullptr if it does or nothing is there.

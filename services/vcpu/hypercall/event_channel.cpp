@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_event_channel_op (public/event_channel.h), 2-level ABI. Who is connected to whom is the event component's
-// to say; sending is a signal on the capability in the port's slot, and the bits of the domain's own ports are set
-// here. It must not know: what is at the other end of a port.
+// HYPERVISOR_event_channel_op (public/event_channel.h): ports. Who is connected to whom is the event component's to say;
+// sending is a signal on the capability in the port's slot, and the bits of the domain's own ports are set here.
+// It must not know: what is at the other end of a port, how the bits are laid out.
 #include "call.hpp"
 
 #include <bulkhead/sys.hpp>
 
 #include "ask.hpp"
+#include "event_fifo.hpp"
 #include "events.hpp"
 
 namespace bulkhead::vcpu {
@@ -41,6 +42,7 @@ xen::Result open_port(Call& call, const EventReply& reply, PortKind kind, std::u
         return -XEN_EIO;
     }
     call.d.ports[reply.port] = {kind, static_cast<std::uint8_t>(vcpu), 0};
+    call.d.fifo.reset_priority(reply.port);
     return 0;
 }
 
@@ -60,13 +62,15 @@ void close_port(Call& call, std::uint32_t port) {
 
 xen::Result alloc_unbound(Call& call) {
     return with_in_out<evtchn_alloc_unbound>(call, call.arg[1], [&](evtchn_alloc_unbound& a) -> xen::Result {
-        if (const xen::Result wrong = own_domain_only(call, a.dom); wrong != 0) {
-            return wrong;
+        const DomainName owner = name_domain(call, a.dom);
+        if (!owner.exists) {
+            return -XEN_ESRCH;
         }
         EventRequest request{};
         request.which_request = bulkhead_EventRequest_alloc_unbound_tag;
-        request.request.alloc_unbound.domain = call.d.config.domain.value;
+        request.request.alloc_unbound.domain = owner.id; // another's: the component says whether there is one
         request.request.alloc_unbound.remote = name_domain(call, a.remote_dom).id;
+        request.request.alloc_unbound.limit = event_port_limit(call.d);
         const EventReply reply = ask_event(request);
         a.port = reply.port;
         return open_port(call, reply, PortKind::unbound);
@@ -83,6 +87,7 @@ xen::Result bind_interdomain(Call& call) {
         request.which_request = bulkhead_EventRequest_bind_interdomain_tag;
         request.request.bind_interdomain.remote = remote.id;
         request.request.bind_interdomain.remote_port = b.remote_port;
+        request.request.bind_interdomain.limit = event_port_limit(call.d);
         std::uint32_t received = 0;
         const EventReply reply = ask_event(request, arrival, &received);
         const xen::Result opened = open_port(call, reply, PortKind::unknown);
@@ -107,18 +112,16 @@ xen::Result bind_interdomain(Call& call) {
 
 xen::Result bind_virq(Call& call) {
     return with_in_out<evtchn_bind_virq>(call, call.arg[1], [&](evtchn_bind_virq& b) -> xen::Result {
-        if (b.virq >= NR_VIRQS) {
-            return -XEN_EINVAL;
-        }
-        Vcpu* v = call.d.vcpu(b.vcpu);
-        if (v == nullptr) {
-            return -XEN_ENOENT;
-        }
         EventRequest request{};
         request.which_request = bulkhead_EventRequest_bind_virq_tag;
         request.request.bind_virq.virq = b.virq;
         request.request.bind_virq.vcpu = b.vcpu;
+        request.request.bind_virq.limit = event_port_limit(call.d);
         const EventReply reply = ask_event(request);
+        Vcpu* const v = call.d.vcpu(b.vcpu);
+        if (reply.result == 0 && (v == nullptr || b.virq >= NR_VIRQS)) {
+            return -XEN_EIO; // what it should have refused
+        }
         const xen::Result opened = open_port(call, reply, PortKind::virq, b.vcpu);
         if (opened == 0) {
             call.d.ports[reply.port].virq = static_cast<std::uint8_t>(b.virq);
@@ -137,6 +140,7 @@ xen::Result bind_ipi(Call& call) {
         EventRequest request{};
         request.which_request = bulkhead_EventRequest_bind_ipi_tag;
         request.request.bind_ipi.vcpu = b.vcpu;
+        request.request.bind_ipi.limit = event_port_limit(call.d);
         const EventReply reply = ask_event(request);
         b.port = reply.port;
         return open_port(call, reply, PortKind::ipi, b.vcpu);
@@ -210,12 +214,13 @@ xen::Result send(Call& call) {
 
 xen::Result status(Call& call) {
     return with_in_out<evtchn_status>(call, call.arg[1], [&](evtchn_status& s) -> xen::Result {
-        if (const xen::Result wrong = own_domain_only(call, s.dom); wrong != 0) {
-            return wrong;
+        const DomainName owner = name_domain(call, s.dom);
+        if (!owner.exists) {
+            return -XEN_ESRCH;
         }
         EventRequest request{};
         request.which_request = bulkhead_EventRequest_status_tag;
-        request.request.status.domain = call.d.config.domain.value;
+        request.request.status.domain = owner.id;
         request.request.status.port = s.port;
         const EventReply reply = ask_event(request);
         s.status = reply.status;
@@ -260,12 +265,34 @@ xen::Result bind_vcpu(Call& call) {
 
 xen::Result unmask_port(Call& call) {
     return with_input<evtchn_unmask>(call, call.arg[1], [&](const evtchn_unmask& u) -> xen::Result {
-        if (!is_port(u.port)) {
+        if (u.port >= event_port_limit(call.d)) {
             return -XEN_EINVAL;
         }
-        unmask(call.d, Port{u.port});
+        if (call.d.ports[u.port].kind != PortKind::closed) { // as in Xen, closed ones are none's fault
+            unmask(call.d, Port{u.port});
+        }
         return 0;
     });
+}
+
+/// Closes the next ports from `first` on, a bounded number, and says where to go on (0: that was all).
+xen::Result reset_step(Call& call, std::uint32_t& first) {
+    EventRequest request{};
+    request.which_request = bulkhead_EventRequest_reset_tag;
+    request.request.reset.first = first;
+    const EventReply reply = ask_event(request);
+    if (reply.result != 0) {
+        return reply.result;
+    }
+    const bool goes_on = reply.next > first && reply.next < max_ports; // else the component would go round for ever
+    const std::uint32_t end = goes_on ? reply.next : max_ports;
+    for (std::uint32_t port = first; port < end; ++port) {
+        if (call.d.ports[port].kind != PortKind::closed) {
+            close_port(call, port);
+        }
+    }
+    first = goes_on ? end : 0;
+    return 0;
 }
 
 xen::Result reset(Call& call) {
@@ -273,19 +300,22 @@ xen::Result reset(Call& call) {
         if (const xen::Result wrong = own_domain_only(call, r.dom); wrong != 0) {
             return wrong;
         }
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_reset_tag;
-        const xen::Result result = ask_event(request).result;
-        for (std::uint32_t port = 1; result == 0 && port < max_ports; ++port) {
-            if (call.d.ports[port].kind != PortKind::closed) {
-                close_port(call, port);
+        for (std::uint32_t first = 1; first != 0;) {
+            if (const xen::Result wrong = reset_step(call, first); wrong != 0) {
+                return wrong;
             }
         }
-        return result;
+        call.d.fifo.stop();
+        return 0;
     });
 }
 
-/// FIFO operations are absent: a guest then stays with the 2-level ABI.
+xen::Result bind_pirq(Call& call) {
+    // Only a sufficiently-privileged domain may (the header); there are none.
+    return with_input<evtchn_bind_pirq>(call, call.arg[1],
+                                        [](const evtchn_bind_pirq&) -> xen::Result { return -XEN_EPERM; });
+}
+
 constexpr Operation operations[] = {
     {EVTCHNOP_send, send},
     {EVTCHNOP_unmask, unmask_port},
@@ -293,11 +323,14 @@ constexpr Operation operations[] = {
     {EVTCHNOP_bind_interdomain, bind_interdomain},
     {EVTCHNOP_bind_virq, bind_virq},
     {EVTCHNOP_bind_ipi, bind_ipi},
-    {EVTCHNOP_bind_pirq, not_permitted},
+    {EVTCHNOP_bind_pirq, bind_pirq},
     {EVTCHNOP_bind_vcpu, bind_vcpu},
     {EVTCHNOP_close, close},
     {EVTCHNOP_status, status},
     {EVTCHNOP_reset, reset},
+    {EVTCHNOP_init_control, init_control},
+    {EVTCHNOP_expand_array, expand_array},
+    {EVTCHNOP_set_priority, set_priority},
 };
 
 } // namespace

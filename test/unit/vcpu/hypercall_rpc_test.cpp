@@ -211,7 +211,13 @@ TEST_CASE("event channels: opening ports") {
         CHECK(asked.request.alloc_unbound.remote == 4);
         CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_SELF, DOMID_SELF, 0}) == 0);
         CHECK(asked.request.alloc_unbound.remote == test::own_domain);
+        CHECK(asked.request.alloc_unbound.limit == 4096);
+        CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_IO, 4, 0}) == -XEN_ESRCH);
+        CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_SELF, DOMID_IO, 0}) == 0);
+        CHECK(asked.request.alloc_unbound.remote == DOMID_IO); // as in Xen: a port that nobody can connect to
+        answer.result = -XEN_EPERM;
         CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{3, 4, 0}) == -XEN_EPERM);
+        CHECK(asked.request.alloc_unbound.domain == 3); // the component knows whether there is one
         answer.result = -XEN_ENOSPC;
         CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_SELF, 4, 55}) == -XEN_ENOSPC);
         CHECK(m.result<evtchn_alloc_unbound>().port == 55);
@@ -240,9 +246,14 @@ TEST_CASE("event channels: opening ports") {
         CHECK(m.result<evtchn_bind_virq>().port == 20);
         raise_virq(m.d(), m.v(), VIRQ_TIMER);
         CHECK(is_pending(m.d(), Port{20}));
-        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{NR_VIRQS, 0, 0}) == -XEN_EINVAL);
-        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{VIRQ_TIMER, 1, 0}) == -XEN_ENOENT);
+        CHECK(asked.request.bind_virq.limit == 4096);
         CHECK(m.event_op(EVTCHNOP_send, evtchn_send{20}) == -XEN_EINVAL);
+        // The component refuses these; one that does not is not believed.
+        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{NR_VIRQS, 0, 0}) == -XEN_EIO);
+        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{VIRQ_TIMER, 1, 0}) == -XEN_EIO);
+        answer.result = -XEN_EINVAL;
+        CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{VIRQ_CONSOLE, 9, 0}) == -XEN_EINVAL);
+        CHECK(asked.request.bind_virq.vcpu == 9);
     }
     SECTION("bind_ipi, and sending on it") {
         CHECK(m.event_op(EVTCHNOP_bind_ipi, evtchn_bind_ipi{0, 0}) == 0);
@@ -260,9 +271,8 @@ TEST_CASE("event channels: opening ports") {
     }
     SECTION("what is not offered") {
         CHECK(m.event_op(EVTCHNOP_bind_pirq, evtchn_bind_pirq{}) == -XEN_EPERM);
-        CHECK(m.event_op(EVTCHNOP_init_control, evtchn_init_control{}) == -XEN_ENOSYS);
-        CHECK(m.event_op(EVTCHNOP_expand_array, evtchn_expand_array{}) == -XEN_ENOSYS);
-        CHECK(m.event_op(EVTCHNOP_set_priority, evtchn_set_priority{}) == -XEN_ENOSYS);
+        CHECK(m.hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_pirq, test::unmapped) == -XEN_EFAULT);
+        CHECK(m.hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_set_priority + 1, test::scratch) == -XEN_ENOSYS);
         CHECK(asked.which_request == 0);
     }
 }
@@ -306,8 +316,9 @@ TEST_CASE("event channels: sending") {
     SECTION("ports that cannot be") {
         for (const std::uint32_t port : {0u, 5u, 4096u, 0xffff'ffffu}) {
             CHECK(m.event_op(EVTCHNOP_send, evtchn_send{port}) == -XEN_EINVAL);
+            // As in Xen, unmasking a port that is closed does nothing, and one that cannot be is an error.
+            CHECK(m.event_op(EVTCHNOP_unmask, evtchn_unmask{port}) == (port < 4096 ? 0 : -XEN_EINVAL));
             if (port != 5) {
-                CHECK(m.event_op(EVTCHNOP_unmask, evtchn_unmask{port}) == -XEN_EINVAL);
                 CHECK(m.event_op(EVTCHNOP_close, evtchn_close{port}) == -XEN_EINVAL);
                 CHECK(m.event_op(EVTCHNOP_bind_vcpu, evtchn_bind_vcpu{port, 0}) == -XEN_EINVAL);
             }
@@ -359,7 +370,11 @@ TEST_CASE("event channels: close, status, bind_vcpu, unmask, reset") {
         CHECK(status.u.interdomain.dom == 2);
         CHECK(status.u.interdomain.port == 33);
         CHECK(asked.request.status.domain == test::own_domain);
-        CHECK(m.event_op(EVTCHNOP_status, evtchn_status{2, 9, 0, 0, {}}) == -XEN_EPERM);
+        CHECK(m.event_op(EVTCHNOP_status, evtchn_status{DOMID_IO, 9, 0, 0, {}}) == -XEN_ESRCH);
+        answer.result = -XEN_EPERM;
+        CHECK(m.event_op(EVTCHNOP_status, evtchn_status{2, 9, 77, 0, {}}) == -XEN_EPERM);
+        CHECK(asked.request.status.domain == 2);
+        CHECK(m.result<evtchn_status>().status == 77);
     }
     SECTION("bind_vcpu") {
         CHECK(m.event_op(EVTCHNOP_bind_vcpu, evtchn_bind_vcpu{9, 0}) == 0);
@@ -376,6 +391,25 @@ TEST_CASE("event channels: close, status, bind_vcpu, unmask, reset") {
         CHECK(m.d().ports[9].kind == PortKind::closed);
         CHECK(m.d().ports[test::console_port].kind == PortKind::closed);
         CHECK_FALSE(is_pending(m.d(), Port{9}));
+    }
+    SECTION("reset in steps") {
+        std::vector<std::uint32_t> from;
+        m.d().ports[70].kind = PortKind::ipi;
+        m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply& reply) {
+            from.push_back(request.request.reset.first);
+            reply.next = from.size() == 1 ? 70u : 0u;
+            CHECK(m.d().ports[70].kind == PortKind::ipi);
+            CHECK((from.size() == 1) == (m.d().ports[9].kind == PortKind::virq));
+            return 0u;
+        };
+        CHECK(m.event_op(EVTCHNOP_reset, evtchn_reset{DOMID_SELF}) == 0);
+        CHECK(from == std::vector<std::uint32_t>{1, 70});
+        CHECK(m.d().ports[70].kind == PortKind::closed);
+    }
+    SECTION("a component that never finishes a reset") {
+        answer.next = 5;
+        CHECK(m.event_op(EVTCHNOP_reset, evtchn_reset{DOMID_SELF}) == 0);
+        CHECK(m.d().ports[9].kind == PortKind::closed);
     }
 }
 
