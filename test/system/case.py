@@ -26,6 +26,7 @@ class Domain:
     on_reboot: str = "restart"
     on_crash: str = "destroy"
     cpus: str = "0"
+    max_event_channels: int = 0  # 0: not said
     budget_us: int = 0
     period_us: int = 0
 

@@ -14,6 +14,8 @@ def domain_file(domain, kernel, ramdisk):
         f'on_reboot = "{domain.on_reboot}"',
         f'on_crash = "{domain.on_crash}"',
     ]
+    if domain.max_event_channels:
+        lines.append(f"max_event_channels = {domain.max_event_channels}")
     if ramdisk:
         lines.append(f'ramdisk = "{ramdisk}"')
     if domain.extra:

@@ -9,7 +9,6 @@
 namespace bulkhead::guest {
 namespace {
 
-constexpr std::uint8_t upcall_vector = 0xf3;
 constexpr std::uint32_t max_ports = 128;
 constexpr std::uint32_t word_bits = 8 * sizeof(xen_ulong_t);
 
@@ -37,9 +36,7 @@ void take_events() {
             pending &= pending - 1;
             __atomic_fetch_and(&shared().evtchn_pending[word], ~(xen_ulong_t{1} << bit), __ATOMIC_SEQ_CST);
             const auto port = word * word_bits + bit;
-            if (port < max_ports) {
-                ++counts[port];
-            }
+            count_event(port);
         }
     }
 }
@@ -67,12 +64,12 @@ void set_up_events() {
     }
     ready = true;
     map_shared_info();
-    set_interrupt_handler(upcall_vector, take_events);
+    set_interrupt_handler(callback_vector, take_events);
 
     xen_hvm_param parameter{};
     parameter.domid = DOMID_SELF;
     parameter.index = HVM_PARAM_CALLBACK_IRQ;
-    parameter.value = (std::uint64_t{HVM_PARAM_CALLBACK_TYPE_VECTOR} << 56) | upcall_vector;
+    parameter.value = (std::uint64_t{HVM_PARAM_CALLBACK_TYPE_VECTOR} << 56) | callback_vector;
     if (const auto r = hypercall(__HYPERVISOR_hvm_op, HVMOP_set_param, parameter); r != 0) {
         fail("set_param CALLBACK_IRQ", r);
     }
@@ -82,6 +79,12 @@ void set_up_events() {
         fail("bind_virq TIMER", r);
     }
     timer = bind.port;
+}
+
+void count_event(std::uint32_t port) {
+    if (port < max_ports) {
+        ++counts[port];
+    }
 }
 
 std::uint64_t event_count(std::uint32_t port) {

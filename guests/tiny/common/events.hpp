@@ -10,6 +10,10 @@ namespace bulkhead::guest {
 void set_up_events();
 shared_info& shared();
 
+/// The vector of the callback.
+inline constexpr std::uint8_t callback_vector = 0xf3;
+/// For who takes events in another way than the 2-level ABI's (fifo.hpp).
+void count_event(std::uint32_t port);
 /// How often that port was raised.
 std::uint64_t event_count(std::uint32_t port);
 /// Sleeps until the port has been raised since the last call for it.
