@@ -139,6 +139,9 @@ void play_connect(std::uint64_t rounds) {
     wait_for_event(port); // binding raises it
     ping_pong(port, true, rounds);
     check(close(port) == 0, "close");
+    for (int i = 0; i < 20; ++i) { // the peer looks every millisecond
+        nap();
+    }
     port = connect();
     wait_for_event(port);
     ping_pong(port, true, rounds);

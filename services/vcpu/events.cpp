@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event delivery; here are the 2-level ABI's bits, the FIFO ABI's queues are in fifo.cpp. All bits are changed by atomic
-// operations: the guest does the same at the same time.
-// It must not know: who is connected to whom, how the guest gets the interrupt.
+// Event delivery; here are the 2-level ABI's bits, the FIFO ABI's queues are in fifo.cpp. All bits are changed by
+// atomic operations: the guest does the same at the same time. It must not know: who is connected to whom, how the
+// guest gets the interrupt.
 #include "events.hpp"
 
 #include <bulkhead/events.hpp>

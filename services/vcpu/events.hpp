@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event delivery (public/event_channel.h) by the ABI that the guest has chosen: the 2-level one, bits in shared_info and
-// vcpu_info, or the FIFO one. Guest and monitor change them concurrently; the monitor's own threads take turns.
-// It must not know: who is connected to whom, how the guest gets the interrupt.
+// Event delivery (public/event_channel.h) by the ABI that the guest has chosen: the 2-level one, bits in shared_info
+// and vcpu_info, or the FIFO one. Guest and monitor change them concurrently; the monitor's own threads take turns. It
+// must not know: who is connected to whom, how the guest gets the interrupt.
 #pragma once
 
 #include <bulkhead/abi/syscall.hpp>

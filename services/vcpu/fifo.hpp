@@ -50,7 +50,7 @@ public:
 private:
     struct PortState {
         std::uint8_t priority{EVTCHN_FIFO_PRIORITY_DEFAULT};
-        std::uint8_t last_vcpu{0};  ///< the queue it was put into last
+        std::uint8_t last_vcpu{0}; ///< the queue it was put into last
         std::uint8_t last_queue{0};
         bool held{false}; ///< pending, but it has no word yet to say so
     };

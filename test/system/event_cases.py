@@ -48,8 +48,6 @@ EVENT_CASES = (
     channel("2-level", ("REQ-EVENT-004",), "channel", "channel", ""),
     channel("fifo", ("REQ-EVENT-003", "REQ-EVENT-004"), "channel", "channel", "fifo"),
     channel("fifo-two-cpus", ("REQ-EVENT-003", "REQ-EVENT-004"), "channel", "channel", "fifo", smp=2),
-    channel("32-64", ("REQ-EVENT-004", "REQ-WIDTH-002"), "channel32", "channel", ""),
-    channel("32-64-fifo", ("REQ-EVENT-003", "REQ-EVENT-004"), "channel", "channel32", "fifo"),
     BootCase(
         "hostile-fifo", ("REQ-EVENT-003",),
         (Domain("corrupt", "channel", "role=corrupt peer=2 fifo ms=100"), Domain("send", "channel", "role=send peer=1"),
@@ -59,8 +57,6 @@ EVENT_CASES = (
         forbid={"log": ("component ", "FAIL")}, timeout=120),
     limits("default", "channel", "", 1023),
     limits("2-level", "channel", "", 4095, quota=4095),
-    limits("2-level-32", "channel32", "", 1023, quota=4095),
-    limits("fifo-32", "channel32", "fifo after=1023", 4095, quota=4095),
     limits("file", "channel", "fifo", 100, quota=100),
     linux_abi("fifo", "", (Expect("linux", "Using FIFO-based ABI"),), ("Using 2-level ABI",)),
     linux_abi("2-level", "xen.fifo_events=0", (Expect("linux", "Using 2-level ABI"),), ("Using FIFO-based ABI",)),

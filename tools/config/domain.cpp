@@ -76,14 +76,22 @@ private:
 };
 
 const Reader::Key Reader::keys[] = {
-    {"name", &Reader::name},           {"type", &Reader::type},
-    {"kernel", &Reader::kernel},       {"ramdisk", &Reader::ramdisk},
-    {"root", &Reader::root},           {"extra", &Reader::extra},
-    {"cmdline", &Reader::cmdline},     {"memory", &Reader::memory},
-    {"maxmem", &Reader::maxmem},       {"vcpus", &Reader::vcpus},
-    {"maxvcpus", &Reader::maxvcpus},   {"cpus", &Reader::cpus},
-    {"on_reboot", &Reader::on_reboot}, {"on_poweroff", &Reader::on_poweroff},
-    {"on_crash", &Reader::on_crash},   {"uuid", &Reader::uuid},
+    {"name", &Reader::name},
+    {"type", &Reader::type},
+    {"kernel", &Reader::kernel},
+    {"ramdisk", &Reader::ramdisk},
+    {"root", &Reader::root},
+    {"extra", &Reader::extra},
+    {"cmdline", &Reader::cmdline},
+    {"memory", &Reader::memory},
+    {"maxmem", &Reader::maxmem},
+    {"vcpus", &Reader::vcpus},
+    {"maxvcpus", &Reader::maxvcpus},
+    {"cpus", &Reader::cpus},
+    {"on_reboot", &Reader::on_reboot},
+    {"on_poweroff", &Reader::on_poweroff},
+    {"on_crash", &Reader::on_crash},
+    {"uuid", &Reader::uuid},
     {"max_event_channels", &Reader::max_event_channels},
 };
 
@@ -234,8 +242,8 @@ void Reader::max_event_channels(const Setting& s) {
         return;
     }
     if (*count == 0 || *count > most_event_channels) {
-        error(s.value.at, fmt::format("a guest cannot have {} event channels: expected 1 to {}", *count,
-                                      most_event_channels));
+        error(s.value.at,
+              fmt::format("a guest cannot have {} event channels: expected 1 to {}", *count, most_event_channels));
         return;
     }
     raw_.config.max_event_channels = static_cast<std::uint32_t>(*count);

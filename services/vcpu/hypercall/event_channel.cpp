@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_event_channel_op (public/event_channel.h): ports. Who is connected to whom is the event component's to say;
-// sending is a signal on the capability in the port's slot, and the bits of the domain's own ports are set here.
+// HYPERVISOR_event_channel_op (public/event_channel.h): ports. Who is connected to whom is the event component's to
+// say; sending is a signal on the capability in the port's slot, and the bits of the domain's own ports are set here.
 // It must not know: what is at the other end of a port, how the bits are laid out.
 #include "call.hpp"
 

@@ -113,8 +113,8 @@ TEST_CASE_METHOD(Fixture, "new ports lie below what the guest's ABI has", "[even
     CHECK(table->bind_virq(DomId{3}, VIRQ_TIMER, 0, 70).result == -XEN_ENOSPC);
     CHECK(table->bind_interdomain(DomId{3}, 1, theirs, 70).result == -XEN_ENOSPC);
     CHECK(table->alloc_unbound(DomId{3}, 3, 1, 64).result == -XEN_ENOSPC); // a limit on a bucket's edge
-    CHECK(table->free_buckets() == buckets);                              // and nothing was taken for it
-    CHECK(table->bind_ipi(DomId{3}, 0).port == Port{70});                 // with the FIFO ABI there are more
+    CHECK(table->free_buckets() == buckets);                               // and nothing was taken for it
+    CHECK(table->bind_ipi(DomId{3}, 0).port == Port{70});                  // with the FIFO ABI there are more
     CHECK(table->bind_ipi(DomId{3}, 0, 0xffff'ffff).port == Port{71});
     CHECK(table->status(DomId{3}, 3, 70).entry.state == PortState::ipi);
     REQUIRE(table->close(DomId{3}, 5) == 0);
