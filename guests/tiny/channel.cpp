@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two guests and the event channels between them: one offers, the other connects. They play ping-pong, close and bind
 // again on either side, and see what becomes of a port whose peer is gone. Command line: role=offer or role=connect,
-// peer=DOMAIN, fifo (by that ABI; else 2-level), rounds=N. role=corrupt connects and then writes nonsense into its own
-// FIFO queues for ms=N while its peer (role=send) sends and sends. role=limits takes all ports: channels=N are
-// there, and after=N when a reset has ended the FIFO ABI.
+// peer=DOMAIN, fifo (by that ABI; else 2-level), vector (upcalls by a vector of the vCPU's own; else by the callback),
+// rounds=N. role=corrupt connects and then writes nonsense into its own FIFO queues for ms=N while its peer (role=send)
+// sends and sends. role=limits takes all ports: channels=N are there, and after=N when a reset has ended the FIFO ABI.
 #include "cpu.hpp"
 #include "events.hpp"
 #include "fifo.hpp"
@@ -200,7 +200,7 @@ void corrupt(std::uint32_t port, std::uint64_t duration) {
     check(((shared().evtchn_pending[bind.port / word_bits] >> (bind.port % word_bits)) & 1) != 0, "the 2-level bit");
 }
 
-/// Sends as fast as it can until the other end is gone.
+/// Sends as fast as it can (`pause`: with pauses) until the other end is gone.
 void send_all_the_time(std::uint32_t port) {
     check(wait_until([&] { return is_connected(port); }), "bound");
     std::uint64_t sent = 0;
@@ -208,6 +208,9 @@ void send_all_the_time(std::uint32_t port) {
         for (int i = 0; i < 16; ++i) {
             check(send(port) == 0, "send");
             ++sent;
+        }
+        if (has_word("pause")) {
+            nap();
         }
     }
     check(awaits_peer(port), "the peer has closed: unbound");
@@ -245,6 +248,13 @@ void guest_main() {
         check(use_fifo_events() == 0, "FIFO ABI");
         nap(); // the timer's port, bound before, has gone along
         check_priorities();
+    }
+    if (has_word("vector")) {
+        constexpr std::uint8_t lowest = 16, own = 0xe0;
+        xen_hvm_evtchn_upcall_vector exception{0, lowest - 1};
+        check(hypercall(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, exception) == -XEN_EINVAL,
+              "a vector that is an exception's");
+        check(use_upcall_vector(own) == 0, "upcall vector");
     }
     const auto rounds = number_of("rounds", 100);
     if (word_is("role", "offer")) {

@@ -47,6 +47,8 @@ def limits(name, kernel, words, channels, quota=0):
 EVENT_CASES = (
     channel("2-level", ("REQ-EVENT-004",), "channel", "channel", ""),
     channel("fifo", ("REQ-EVENT-003", "REQ-EVENT-004"), "channel", "channel", "fifo"),
+    channel("2-level-vector", ("REQ-EVENT-004", "REQ-EVENT-006"), "channel", "channel", "vector"),
+    channel("fifo-vector", ("REQ-EVENT-003", "REQ-EVENT-006"), "channel", "channel", "fifo vector"),
     channel("fifo-two-cpus", ("REQ-EVENT-003", "REQ-EVENT-004"), "channel", "channel", "fifo", smp=2),
     BootCase(
         "hostile-fifo", ("REQ-EVENT-003",),
@@ -55,6 +57,12 @@ EVENT_CASES = (
         (Expect("corrupt", "channel: wrote nonsense"), Expect("log", "channel: PASS"), ended("corrupt"), Expect("send", "channel: PASS"), ended("send"),
          Expect("healthy", "say something: "), Send("healthy", "alive\n"), Expect("healthy", "heard [alive]")),
         forbid={"log": ("component ", "FAIL")}, timeout=120),
+    # A monitor that faults takes its domain with it, and the domain's ends of all channels; the peer's end awaits another.
+    BootCase(
+        "channel-peer-crash", ("REQ-EVENT-004", "REQ-COMP-003"),
+        (Domain("send", "channel", "role=send peer=2 fifo pause"), Domain("victim", "channel", "role=connect peer=1 rounds=1000000")),
+        (Expect("log", "'victim' crashed: monitor fault"), Expect("send", "channel: PASS"), ended("send")),
+        forbid={"log": ("FAIL",)}, crash=("victim", 400), timeout=120),
     limits("default", "channel", "", 1023),
     limits("2-level", "channel", "", 4095, quota=4095),
     limits("file", "channel", "fifo", 100, quota=100),

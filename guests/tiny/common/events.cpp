@@ -9,6 +9,7 @@
 namespace bulkhead::guest {
 namespace {
 
+constexpr std::uint8_t callback_vector = 0xf3;
 constexpr std::uint32_t max_ports = 128;
 constexpr std::uint32_t word_bits = 8 * sizeof(xen_ulong_t);
 
@@ -41,6 +42,18 @@ void take_events() {
     }
 }
 
+void (*taker)() = take_events;
+
+void upcall() {
+    taker();
+}
+
+void upcall_by_apic() {
+    constexpr std::uint32_t end_of_interrupt = 0x80b;
+    write_msr(end_of_interrupt, 0); // an event that comes from here on is another edge
+    taker();
+}
+
 void map_shared_info() {
     xen_add_to_physmap argument{};
     argument.domid = DOMID_SELF;
@@ -64,7 +77,7 @@ void set_up_events() {
     }
     ready = true;
     map_shared_info();
-    set_interrupt_handler(callback_vector, take_events);
+    set_interrupt_handler(callback_vector, upcall);
 
     xen_hvm_param parameter{};
     parameter.domid = DOMID_SELF;
@@ -79,6 +92,20 @@ void set_up_events() {
         fail("bind_virq TIMER", r);
     }
     timer = bind.port;
+}
+
+void take_events_by(void (*function)()) {
+    taker = function;
+}
+
+std::int64_t use_upcall_vector(std::uint8_t vector) {
+    constexpr std::uint32_t apic_base = 0x1b, spurious_vector = 0x80f;
+    constexpr std::uint64_t x2apic = 0xc00, enabled = 0x1ff;
+    write_msr(apic_base, read_msr(apic_base) | x2apic);
+    write_msr(spurious_vector, enabled);
+    set_interrupt_handler(vector, upcall_by_apic);
+    xen_hvm_evtchn_upcall_vector argument{0, vector};
+    return hypercall(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, argument);
 }
 
 void count_event(std::uint32_t port) {

@@ -10,9 +10,11 @@ namespace bulkhead::guest {
 void set_up_events();
 shared_info& shared();
 
-/// The vector of the callback.
-inline constexpr std::uint8_t callback_vector = 0xf3;
+/// From now on upcalls come by that vector of the local APIC (HVMOP_set_evtchn_upcall_vector), which is put into x2APIC
+/// mode. The hypercall's result.
+std::int64_t use_upcall_vector(std::uint8_t vector);
 /// For who takes events in another way than the 2-level ABI's (fifo.hpp).
+void take_events_by(void (*taker)());
 void count_event(std::uint32_t port);
 /// How often that port was raised.
 std::uint64_t event_count(std::uint32_t port);

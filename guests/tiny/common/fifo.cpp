@@ -4,7 +4,6 @@
 
 #include "events.hpp"
 #include "memory.hpp"
-#include "traps.hpp"
 
 namespace bulkhead::guest {
 namespace {
@@ -91,7 +90,7 @@ std::int64_t use_fifo_events() {
     if (const auto result = hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_init_control, init); result != 0) {
         return result;
     }
-    set_interrupt_handler(callback_vector, take_events);
+    take_events_by(take_events);
     evtchn_expand_array expand{frame_of(words)};
     return hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_expand_array, expand);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event delivery and the interrupt that the guest gets for it.
-// REQ-GUEST-010
+// REQ-GUEST-010 REQ-EVENT-006
 #include <catch2/catch.hpp>
 
 #include "events.hpp"
