@@ -19,8 +19,7 @@ struct Architecture {
     std::uint32_t align_64; ///< alignment of a 64-bit integer inside a structure
 };
 
-/// x86-32 will be {"x86_32", 4, 4}: its structures then need packing, and their check libxen-dev's foreign/x86_32.h.
-inline constexpr std::array<Architecture, 1> architectures{{{"x86_64", 8, 8}}};
+inline constexpr std::array<Architecture, 2> architectures{{{"x86_64", 8, 8}, {"x86_32", 4, 4}}};
 
 struct Extent {
     std::uint32_t size{0};
@@ -44,6 +43,10 @@ struct Layout {
 
 Extent extent_of(const Architecture& architecture, guest::Type type);
 Extent extent_of(const Architecture& architecture, const Member& member);
+/// Elements of an array.
+std::uint32_t count_of(const Architecture& architecture, const Member& member);
+/// Whether guests of that architecture have it.
+bool is_on(const Architecture& architecture, const Item& item);
 /// Throws SchemaError where a header's named padding does not lead to the member's alignment.
 Layout lay_out(const Architecture& architecture, const Structure& structure);
 

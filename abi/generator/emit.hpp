@@ -16,7 +16,8 @@ using Structures = std::vector<std::unique_ptr<Structure>>;
 /// `schema`: the .proto's name without directory and ending.
 std::string emit_header(const std::string& schema, const Structures& structures);
 
-/// FILE.check.cpp: compares the layouts with the public headers, by static_assert.
-std::string emit_check(const std::string& schema, const Structures& structures);
+/// FILE.ARCHITECTURE.check.c: compares layouts and constants with the public headers.
+std::string emit_check(const std::string& schema, const Architecture& architecture, const Structures& structures,
+                       const std::vector<Constant>& constants);
 
 } // namespace bulkhead::generator

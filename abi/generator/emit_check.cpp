@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the comparison with libxen-dev's headers, which describe a 64-bit guest.
+// Writes the comparison with libxen-dev's headers: C that a compiler for the guest's architecture checks.
 #include <sstream>
 
 #include "emit.hpp"
@@ -7,57 +7,81 @@
 namespace bulkhead::generator {
 namespace {
 
-bool has_sign(guest::Type type) {
-    return type != guest::HANDLE && type != guest::HANDLE_64 && type != guest::UNSPECIFIED;
+bool has_sign(const Member& member) {
+    return member.nested == nullptr && member.type != guest::HANDLE && member.type != guest::HANDLE_64 &&
+           member.type != guest::UNSPECIFIED && !member.is_text;
 }
 
-void check_member(std::ostream& out, const std::string& ours, const std::string& theirs, const Member& member,
-                  const std::string& path) {
-    out << "static_assert(offsetof(" << ours << ", " << path << ") == offsetof(" << theirs << ", " << path << "));\n"
-        << "static_assert(sizeof(std::declval<" << ours << ">()." << path << ") == sizeof(std::declval<" << theirs
-        << ">()." << path << "));\n";
-    if (has_sign(member.type)) {
-        const std::string index = member.count != 0 ? "[0]" : "";
-        out << "static_assert(same_sign<decltype(std::declval<" << ours << "&>()." << path << index
-            << "), decltype(std::declval<" << theirs << "&>()." << path << index << ")>);\n";
+bool is_signed(guest::Type type) {
+    return type == guest::I8 || type == guest::I16 || type == guest::I32;
+}
+
+/// One structure of the header on one architecture.
+class Comparison {
+public:
+    Comparison(std::ostream& out, const Architecture& architecture, const Structure& structure)
+        : out_{out}, architecture_{architecture}, structure_{structure} {}
+
+    void write() {
+        const Layout layout = lay_out(architecture_, structure_);
+        out_ << "_Static_assert(sizeof(struct " << structure_.xen << ") == " << layout.size << " && _Alignof(struct "
+             << structure_.xen << ") == " << layout.alignment << ", \"" << structure_.name << "\");\n";
+        members(structure_, layout, 0, "");
+        out_ << "\n";
     }
-    if (member.nested != nullptr) {
-        for (const Item& item : member.nested->items) {
-            check_member(out, ours, theirs, item.only(), path + "." + item.name);
+
+private:
+    void members(const Structure& structure, const Layout& layout, std::uint32_t base, const std::string& prefix) {
+        for (const Placed& placed : layout.items) {
+            for (const Member& member : placed.item->members) {
+                const bool named = member.xen != member.name || !placed.item->is_union();
+                member_at(member, base + placed.offset,
+                          prefix + (named ? member.xen : placed.item->name + "." + member.name));
+            }
+        }
+        (void)structure;
+    }
+
+    void member_at(const Member& member, std::uint32_t offset, const std::string& path) {
+        const std::string theirs = "((struct " + structure_.xen + "*)0)->" + path;
+        out_ << "_Static_assert(offsetof(struct " << structure_.xen << ", " << path << ") == " << offset;
+        if (member.trailing.empty()) {
+            out_ << " && sizeof(" << theirs << ") == " << extent_of(architecture_, member).size;
+        }
+        out_ << ", \"" << path << "\");\n";
+        if (has_sign(member)) {
+            out_ << "_Static_assert(((__typeof__(" << theirs << (member.is_array() ? "[0]" : "")
+                 << "))-1 < 0) == " << is_signed(member.type) << ", \"" << path << "\");\n";
+        }
+        if (member.nested != nullptr) {
+            members(*member.nested, lay_out(architecture_, *member.nested), offset,
+                    path + (member.is_array() ? "[0]." : "."));
         }
     }
-}
+
+    std::ostream& out_;
+    const Architecture& architecture_;
+    const Structure& structure_;
+};
 
 } // namespace
 
-std::string emit_check(const std::string& schema, const Structures& structures) {
+std::string emit_check(const std::string& schema, const Architecture& architecture, const Structures& structures,
+                       const std::vector<Constant>& constants) {
     std::ostringstream out;
-    out << "// SPDX-License-Identifier: Apache-2.0\n"
-        << "// Generated from abi/schema/" << schema
-        << ".proto: the layouts are those of Debian's libxen-dev headers.\n"
-        << "#include <bulkhead/xen.hpp>\n\n#include <type_traits>\n#include <utility>\n\n#include <" << schema
-        << ".layout.hpp>\n\nnamespace {\n\n"
-        << "template <typename A, typename B>\nconstexpr bool same_sign = "
-        << "std::is_signed_v<std::remove_cvref_t<A>> == std::is_signed_v<std::remove_cvref_t<B>>;\n\n";
+    out << "/* SPDX-License-Identifier: Apache-2.0 */\n"
+        << "/* Generated from abi/schema/" << schema
+        << ".proto: its layouts and numbers are those of Debian's libxen-dev headers, compiled for "
+        << architecture.name << ". */\n#include \"public_headers.h\"\n\n";
     for (const auto& structure : structures) {
-        if (structure->xen.empty()) {
-            continue;
+        if (!structure->xen.empty()) {
+            Comparison{out, architecture, *structure}.write();
         }
-        const std::string ours = "bulkhead::guest::x86_64::" + structure->name;
-        const std::string theirs = "::" + structure->xen;
-        out << "static_assert(sizeof(" << ours << ") == sizeof(" << theirs << ") && alignof(" << ours << ") == alignof("
-            << theirs << "));\n";
-        for (const Item& item : structure->items) {
-            if (item.is_union()) {
-                check_member(out, ours, theirs, Member{}, item.name);
-            }
-            for (const Member& member : item.members) {
-                check_member(out, ours, theirs, member, item.is_union() ? item.name + "." + member.name : item.name);
-            }
-        }
-        out << "\n";
     }
-    out << "} // namespace\n";
+    for (const Constant& constant : constants) {
+        out << "_Static_assert((long long)(" << constant.name << ") == " << constant.value << ", \"" << constant.name
+            << "\");\n";
+    }
     return out.str();
 }
 

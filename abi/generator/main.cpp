@@ -28,7 +28,11 @@ public:
             const Structures structures = read_structures(*file);
             const std::string schema = file->name().substr(0, file->name().rfind(".proto"));
             write_file(*context, schema + ".layout.hpp", emit_header(schema, structures));
-            write_file(*context, schema + ".check.cpp", emit_check(schema, structures));
+            const std::vector<Constant> constants = read_constants(*file);
+            for (const Architecture& architecture : architectures) {
+                write_file(*context, schema + "." + std::string{architecture.name} + ".check.c",
+                           emit_check(schema, architecture, structures, constants));
+            }
             return true;
         } catch (const SchemaError& wrong) {
             *error = wrong.what();

@@ -34,15 +34,25 @@ struct Member {
     guest::Type element{guest::UNSPECIFIED};
     std::string elements;
     std::optional<std::uint32_t> when;
+    std::string xen; ///< its path in the public header
+    guest::Type align{guest::UNSPECIFIED};
+    guest::Misfit misfit{guest::MISFIT_OVERFLOW};
+    bool bits_of_word{false};
+    std::string only;     ///< the one architecture that has it; empty: all
+    std::string trailing; ///< the member that counts an array behind the structure
+    bool is_text{false};  ///< an array of bytes, of which the header may or may not say that they have a sign
+    std::uint32_t number{0};
     const Structure* nested{nullptr};
 
     bool is_output() const { return direction != guest::IN; }
+    bool is_array() const { return count != 0 || bits_of_word || !trailing.empty(); }
 };
 
 /// A place in a structure: one member, or a union of several.
 struct Item {
     std::string name;
     std::string discriminator; ///< empty: not a union
+    std::uint32_t mask{0};     ///< the discriminator's bits that count; 0: all
     std::vector<Member> members;
 
     bool is_union() const { return !discriminator.empty(); }
@@ -54,6 +64,8 @@ struct Structure {
     std::string name;    ///< of the message, and of the layout
     std::string message; ///< the C type that nanopb makes
     std::string xen;     ///< in the public headers; empty: none
+    bool shared{false};  ///< a layout without conversions
+    bool hot{false};
     std::vector<Item> items;
 
     bool has_outputs() const;
@@ -61,5 +73,12 @@ struct Structure {
 
 /// All structures of one file, in order. Throws SchemaError.
 std::vector<std::unique_ptr<Structure>> read_structures(const google::protobuf::FileDescriptor& file);
+
+/// A number that the public headers define too, under the same name.
+struct Constant {
+    std::string name;
+    std::int32_t value;
+};
+std::vector<Constant> read_constants(const google::protobuf::FileDescriptor& file);
 
 } // namespace bulkhead::generator

@@ -25,16 +25,12 @@ struct Call {
     bool in_multicall{false}; ///< one does not nest in another
 };
 
-/// Whether an operation's structures look the same to 32-bit callers. The 32-bit layouts themselves are not there yet.
-enum class Layout : std::uint8_t { same, wide_only };
-
 struct Operation {
     std::uint64_t number;
     xen::Result (*run)(Call&);
-    Layout layout{Layout::same};
 };
 
-/// Runs the operation of that number, -ENOSYS if there is none or it has no layout for the caller.
+/// Runs the operation of that number, -ENOSYS if there is none. The whole number counts.
 xen::Result run_operation(Call& call, std::uint64_t number, std::span<const Operation> table);
 /// One hypercall, by call.number.
 xen::Result dispatch(Call& call);
@@ -66,7 +62,7 @@ struct DomainName {
     bool own;
     std::uint32_t id;
 };
-inline DomainName name_domain(const Call& call, domid_t id) {
+inline DomainName name_domain(const Call& call, std::uint32_t id) {
     const std::uint32_t own = call.d.config.domain.value;
     if (id == DOMID_SELF) {
         return {true, true, own};
@@ -74,31 +70,9 @@ inline DomainName name_domain(const Call& call, domid_t id) {
     return {id < DOMID_FIRST_RESERVED, id == own, id};
 }
 /// 0 for the caller's own domain; -ESRCH or -EPERM for others.
-inline xen::Result own_domain_only(const Call& call, domid_t id) {
+inline xen::Result own_domain_only(const Call& call, std::uint32_t id) {
     const DomainName name = name_domain(call, id);
     return name.own ? 0 : name.exists ? -XEN_EPERM : -XEN_ESRCH;
-}
-
-/// Reads the argument structure at handle, runs `operation(structure)`.
-template <typename T, typename F> xen::Result with_input(Call& call, std::uint64_t handle, F&& operation) {
-    T argument;
-    if (!call.access.get(handle, argument)) {
-        return -XEN_EFAULT;
-    }
-    return operation(argument);
-}
-/// The same, and writes the structure back if the operation succeeded. That it can be written is known before the
-/// operation does anything.
-template <typename T, typename F> xen::Result with_in_out(Call& call, std::uint64_t handle, F&& operation) {
-    T argument;
-    if (!call.access.get(handle, argument) || !call.access.writable(handle, sizeof argument)) {
-        return -XEN_EFAULT;
-    }
-    const xen::Result result = operation(argument);
-    if (result >= 0 && !call.access.put(handle, argument)) {
-        return -XEN_EFAULT;
-    }
-    return result;
 }
 
 } // namespace bulkhead::vcpu

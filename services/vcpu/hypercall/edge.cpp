@@ -29,7 +29,7 @@ constexpr Operation hypercalls[] = {
     {__HYPERVISOR_set_timer_op, set_timer_op},
     {__HYPERVISOR_console_io, console_io},
     {__HYPERVISOR_vm_assist, vm_assist},
-    {__HYPERVISOR_multicall, multicall, Layout::wide_only},
+    {__HYPERVISOR_multicall, multicall},
     {__HYPERVISOR_platform_op, not_permitted},
     {__HYPERVISOR_sysctl, not_permitted},
     {__HYPERVISOR_domctl, not_permitted},
@@ -52,7 +52,7 @@ bool may_call(const VcpuState& s) {
 xen::Result run_operation(Call& call, std::uint64_t number, std::span<const Operation> table) {
     for (const Operation& operation : table) {
         if (operation.number == number) {
-            return call.wide || operation.layout == Layout::same ? operation.run(call) : -XEN_ENOSYS;
+            return operation.run(call);
         }
     }
     return -XEN_ENOSYS;

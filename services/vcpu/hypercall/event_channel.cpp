@@ -2,7 +2,9 @@
 // HYPERVISOR_event_channel_op (public/event_channel.h): ports. Who is connected to whom is the event component's to
 // say; sending is a signal on the capability in the port's slot, and the bits of the domain's own ports are set here.
 // It must not know: what is at the other end of a port, how the bits are laid out.
-#include "call.hpp"
+#include "argument.hpp"
+
+#include <guest_event_channel.layout.hpp>
 
 #include <bulkhead/sys.hpp>
 
@@ -61,106 +63,111 @@ void close_port(Call& call, std::uint32_t port) {
 }
 
 xen::Result alloc_unbound(Call& call) {
-    return with_in_out<evtchn_alloc_unbound>(call, call.arg[1], [&](evtchn_alloc_unbound& a) -> xen::Result {
-        const DomainName owner = name_domain(call, a.dom);
-        if (!owner.exists) {
-            return -XEN_ESRCH;
-        }
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_alloc_unbound_tag;
-        request.request.alloc_unbound.domain = owner.id; // another's: the component says whether there is one
-        request.request.alloc_unbound.remote = name_domain(call, a.remote_dom).id;
-        request.request.alloc_unbound.limit = event_port_limit(call.d);
-        const EventReply reply = ask_event(request);
-        a.port = reply.port;
-        return open_port(call, reply, PortKind::unbound);
-    });
+    return with_in_out<bulkhead_guest_EvtchnAllocUnbound>(
+        call, call.arg[1], [&](bulkhead_guest_EvtchnAllocUnbound& a) -> xen::Result {
+            const DomainName owner = name_domain(call, a.dom);
+            if (!owner.exists) {
+                return -XEN_ESRCH;
+            }
+            EventRequest request{};
+            request.which_request = bulkhead_EventRequest_alloc_unbound_tag;
+            request.request.alloc_unbound.domain = owner.id; // another's: the component says whether there is one
+            request.request.alloc_unbound.remote = name_domain(call, a.remote_dom).id;
+            request.request.alloc_unbound.limit = event_port_limit(call.d);
+            const EventReply reply = ask_event(request);
+            a.port = reply.port;
+            return open_port(call, reply, PortKind::unbound);
+        });
 }
 
 xen::Result bind_interdomain(Call& call) {
-    return with_in_out<evtchn_bind_interdomain>(call, call.arg[1], [&](evtchn_bind_interdomain& b) -> xen::Result {
-        const DomainName remote = name_domain(call, b.remote_dom);
-        if (!remote.exists) {
-            return -XEN_ESRCH;
-        }
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_bind_interdomain_tag;
-        request.request.bind_interdomain.remote = remote.id;
-        request.request.bind_interdomain.remote_port = b.remote_port;
-        request.request.bind_interdomain.limit = event_port_limit(call.d);
-        std::uint32_t received = 0;
-        const EventReply reply = ask_event(request, arrival, &received);
-        const xen::Result opened = open_port(call, reply, PortKind::unknown);
-        if (received != 0) {
+    return with_in_out<bulkhead_guest_EvtchnBindInterdomain>(
+        call, call.arg[1], [&](bulkhead_guest_EvtchnBindInterdomain& b) -> xen::Result {
+            const DomainName remote = name_domain(call, b.remote_dom);
+            if (!remote.exists) {
+                return -XEN_ESRCH;
+            }
+            EventRequest request{};
+            request.which_request = bulkhead_EventRequest_bind_interdomain_tag;
+            request.request.bind_interdomain.remote = remote.id;
+            request.request.bind_interdomain.remote_port = b.remote_port;
+            request.request.bind_interdomain.limit = event_port_limit(call.d);
+            std::uint32_t received = 0;
+            const EventReply reply = ask_event(request, arrival, &received);
+            const xen::Result opened = open_port(call, reply, PortKind::unknown);
+            if (received != 0) {
+                if (opened == 0) {
+                    drop_sender(reply.port);
+                }
+                if (opened == 0 && sys::move(slot::cap_space, sender_slot(reply.port), arrival) == Status::ok) {
+                    call.d.ports[reply.port].kind = PortKind::interdomain;
+                } else {
+                    (void)sys::remove(arrival);
+                }
+            }
             if (opened == 0) {
-                drop_sender(reply.port);
+                // Either side may have sent before: an event now is better than one lost.
+                raise(call.d, Port{reply.port});
+                b.local_port = reply.port;
             }
-            if (opened == 0 && sys::move(slot::cap_space, sender_slot(reply.port), arrival) == Status::ok) {
-                call.d.ports[reply.port].kind = PortKind::interdomain;
-            } else {
-                (void)sys::remove(arrival);
-            }
-        }
-        if (opened == 0) {
-            // Either side may have sent before: an event now is better than one lost.
-            raise(call.d, Port{reply.port});
-            b.local_port = reply.port;
-        }
-        return opened;
-    });
+            return opened;
+        });
 }
 
 xen::Result bind_virq(Call& call) {
-    return with_in_out<evtchn_bind_virq>(call, call.arg[1], [&](evtchn_bind_virq& b) -> xen::Result {
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_bind_virq_tag;
-        request.request.bind_virq.virq = b.virq;
-        request.request.bind_virq.vcpu = b.vcpu;
-        request.request.bind_virq.limit = event_port_limit(call.d);
-        const EventReply reply = ask_event(request);
-        Vcpu* const v = call.d.vcpu(b.vcpu);
-        if (reply.result == 0 && (v == nullptr || b.virq >= NR_VIRQS)) {
-            return -XEN_EIO; // what it should have refused
-        }
-        const xen::Result opened = open_port(call, reply, PortKind::virq, b.vcpu);
-        if (opened == 0) {
-            call.d.ports[reply.port].virq = static_cast<std::uint8_t>(b.virq);
-            v->virq_port[b.virq] = reply.port;
-            b.port = reply.port;
-        }
-        return opened;
-    });
+    return with_in_out<bulkhead_guest_EvtchnBindVirq>(
+        call, call.arg[1], [&](bulkhead_guest_EvtchnBindVirq& b) -> xen::Result {
+            EventRequest request{};
+            request.which_request = bulkhead_EventRequest_bind_virq_tag;
+            request.request.bind_virq.virq = b.virq;
+            request.request.bind_virq.vcpu = b.vcpu;
+            request.request.bind_virq.limit = event_port_limit(call.d);
+            const EventReply reply = ask_event(request);
+            Vcpu* const v = call.d.vcpu(b.vcpu);
+            if (reply.result == 0 && (v == nullptr || b.virq >= NR_VIRQS)) {
+                return -XEN_EIO; // what it should have refused
+            }
+            const xen::Result opened = open_port(call, reply, PortKind::virq, b.vcpu);
+            if (opened == 0) {
+                call.d.ports[reply.port].virq = static_cast<std::uint8_t>(b.virq);
+                v->virq_port[b.virq] = reply.port;
+                b.port = reply.port;
+            }
+            return opened;
+        });
 }
 
 xen::Result bind_ipi(Call& call) {
-    return with_in_out<evtchn_bind_ipi>(call, call.arg[1], [&](evtchn_bind_ipi& b) -> xen::Result {
-        if (call.d.vcpu(b.vcpu) == nullptr) {
-            return -XEN_ENOENT;
-        }
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_bind_ipi_tag;
-        request.request.bind_ipi.vcpu = b.vcpu;
-        request.request.bind_ipi.limit = event_port_limit(call.d);
-        const EventReply reply = ask_event(request);
-        b.port = reply.port;
-        return open_port(call, reply, PortKind::ipi, b.vcpu);
-    });
+    return with_in_out<bulkhead_guest_EvtchnBindIpi>(call, call.arg[1],
+                                                     [&](bulkhead_guest_EvtchnBindIpi& b) -> xen::Result {
+                                                         if (call.d.vcpu(b.vcpu) == nullptr) {
+                                                             return -XEN_ENOENT;
+                                                         }
+                                                         EventRequest request{};
+                                                         request.which_request = bulkhead_EventRequest_bind_ipi_tag;
+                                                         request.request.bind_ipi.vcpu = b.vcpu;
+                                                         request.request.bind_ipi.limit = event_port_limit(call.d);
+                                                         const EventReply reply = ask_event(request);
+                                                         b.port = reply.port;
+                                                         return open_port(call, reply, PortKind::ipi, b.vcpu);
+                                                     });
 }
 
 xen::Result close(Call& call) {
-    return with_input<evtchn_close>(call, call.arg[1], [&](const evtchn_close& c) -> xen::Result {
-        if (!is_port(c.port)) {
-            return -XEN_EINVAL;
-        }
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_close_tag;
-        request.request.close.port = c.port;
-        const xen::Result result = ask_event(request).result;
-        if (result == 0) {
-            close_port(call, c.port);
-        }
-        return result;
-    });
+    return with_input<bulkhead_guest_EvtchnClose>(call, call.arg[1],
+                                                  [&](const bulkhead_guest_EvtchnClose& c) -> xen::Result {
+                                                      if (!is_port(c.port)) {
+                                                          return -XEN_EINVAL;
+                                                      }
+                                                      EventRequest request{};
+                                                      request.which_request = bulkhead_EventRequest_close_tag;
+                                                      request.request.close.port = c.port;
+                                                      const xen::Result result = ask_event(request).result;
+                                                      if (result == 0) {
+                                                          close_port(call, c.port);
+                                                      }
+                                                      return result;
+                                                  });
 }
 
 /// Asks the event component what the port is, and for its sender if it has one by now.
@@ -185,94 +192,102 @@ void queue_signal(Call& call, std::uint32_t port) {
 }
 
 xen::Result send(Call& call) {
-    return with_input<evtchn_send>(call, call.arg[1], [&](const evtchn_send& s) -> xen::Result {
-        if (!is_port(s.port)) {
-            return -XEN_EINVAL;
-        }
-        switch (call.d.ports[s.port].kind) {
-        case PortKind::interdomain:
-            queue_signal(call, s.port);
-            return 0;
-        case PortKind::ipi:
-            raise(call.d, Port{s.port});
-            return 0;
-        case PortKind::unknown:
-        case PortKind::unbound: {
-            const xen::Result result = resolve(call, s.port);
-            if (result == 0 && call.d.ports[s.port].kind == PortKind::interdomain) {
-                queue_signal(call, s.port);
+    return with_input<bulkhead_guest_EvtchnSend>(
+        call, call.arg[1], [&](const bulkhead_guest_EvtchnSend& s) -> xen::Result {
+            if (!is_port(s.port)) {
+                return -XEN_EINVAL;
             }
-            return result; // nobody there yet: the event is dropped, as Xen does
-        }
-        case PortKind::closed:
-        case PortKind::virq:
+            switch (call.d.ports[s.port].kind) {
+            case PortKind::interdomain:
+                queue_signal(call, s.port);
+                return 0;
+            case PortKind::ipi:
+                raise(call.d, Port{s.port});
+                return 0;
+            case PortKind::unknown:
+            case PortKind::unbound: {
+                const xen::Result result = resolve(call, s.port);
+                if (result == 0 && call.d.ports[s.port].kind == PortKind::interdomain) {
+                    queue_signal(call, s.port);
+                }
+                return result; // nobody there yet: the event is dropped, as Xen does
+            }
+            case PortKind::closed:
+            case PortKind::virq:
+                return -XEN_EINVAL;
+            }
             return -XEN_EINVAL;
-        }
-        return -XEN_EINVAL;
-    });
+        });
 }
 
 xen::Result status(Call& call) {
-    return with_in_out<evtchn_status>(call, call.arg[1], [&](evtchn_status& s) -> xen::Result {
-        const DomainName owner = name_domain(call, s.dom);
-        if (!owner.exists) {
-            return -XEN_ESRCH;
-        }
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_status_tag;
-        request.request.status.domain = owner.id;
-        request.request.status.port = s.port;
-        const EventReply reply = ask_event(request);
-        s.status = reply.status;
-        s.vcpu = reply.vcpu;
-        switch (reply.status) {
-        case EVTCHNSTAT_unbound:
-            s.u.unbound.dom = static_cast<domid_t>(reply.remote);
-            break;
-        case EVTCHNSTAT_interdomain:
-            s.u.interdomain.dom = static_cast<domid_t>(reply.remote);
-            s.u.interdomain.port = reply.remote_port;
-            break;
-        case EVTCHNSTAT_virq:
-            s.u.virq = reply.virq;
-            break;
-        default:
-            break;
-        }
-        return reply.result;
-    });
+    return with_in_out<bulkhead_guest_EvtchnStatus>(call, call.arg[1],
+                                                    [&](bulkhead_guest_EvtchnStatus& s) -> xen::Result {
+                                                        const DomainName owner = name_domain(call, s.dom);
+                                                        if (!owner.exists) {
+                                                            return -XEN_ESRCH;
+                                                        }
+                                                        EventRequest request{};
+                                                        request.which_request = bulkhead_EventRequest_status_tag;
+                                                        request.request.status.domain = owner.id;
+                                                        request.request.status.port = s.port;
+                                                        const EventReply reply = ask_event(request);
+                                                        s.status = reply.status;
+                                                        s.which_u = 0;
+                                                        s.vcpu = reply.vcpu;
+                                                        switch (reply.status) {
+                                                        case EVTCHNSTAT_unbound:
+                                                            s.which_u = bulkhead_guest_EvtchnStatus_unbound_tag;
+                                                            s.u.unbound.dom = reply.remote;
+                                                            break;
+                                                        case EVTCHNSTAT_interdomain:
+                                                            s.which_u = bulkhead_guest_EvtchnStatus_interdomain_tag;
+                                                            s.u.interdomain.dom = reply.remote;
+                                                            s.u.interdomain.port = reply.remote_port;
+                                                            break;
+                                                        case EVTCHNSTAT_virq:
+                                                            s.which_u = bulkhead_guest_EvtchnStatus_virq_tag;
+                                                            s.u.virq = reply.virq;
+                                                            break;
+                                                        default:
+                                                            break;
+                                                        }
+                                                        return reply.result;
+                                                    });
 }
 
 xen::Result bind_vcpu(Call& call) {
-    return with_input<evtchn_bind_vcpu>(call, call.arg[1], [&](const evtchn_bind_vcpu& b) -> xen::Result {
-        if (call.d.vcpu(b.vcpu) == nullptr) {
-            return -XEN_ENOENT;
-        }
-        if (!is_port(b.port)) {
-            return -XEN_EINVAL;
-        }
-        EventRequest request{};
-        request.which_request = bulkhead_EventRequest_bind_vcpu_tag;
-        request.request.bind_vcpu.port = b.port;
-        request.request.bind_vcpu.vcpu = b.vcpu;
-        const xen::Result result = ask_event(request).result;
-        if (result == 0) {
-            call.d.ports[b.port].vcpu = static_cast<std::uint8_t>(b.vcpu);
-        }
-        return result;
-    });
+    return with_input<bulkhead_guest_EvtchnBindVcpu>(
+        call, call.arg[1], [&](const bulkhead_guest_EvtchnBindVcpu& b) -> xen::Result {
+            if (call.d.vcpu(b.vcpu) == nullptr) {
+                return -XEN_ENOENT;
+            }
+            if (!is_port(b.port)) {
+                return -XEN_EINVAL;
+            }
+            EventRequest request{};
+            request.which_request = bulkhead_EventRequest_bind_vcpu_tag;
+            request.request.bind_vcpu.port = b.port;
+            request.request.bind_vcpu.vcpu = b.vcpu;
+            const xen::Result result = ask_event(request).result;
+            if (result == 0) {
+                call.d.ports[b.port].vcpu = static_cast<std::uint8_t>(b.vcpu);
+            }
+            return result;
+        });
 }
 
 xen::Result unmask_port(Call& call) {
-    return with_input<evtchn_unmask>(call, call.arg[1], [&](const evtchn_unmask& u) -> xen::Result {
-        if (u.port >= event_port_limit(call.d)) {
-            return -XEN_EINVAL;
-        }
-        if (call.d.ports[u.port].kind != PortKind::closed) { // as in Xen, closed ones are none's fault
-            unmask(call.d, Port{u.port});
-        }
-        return 0;
-    });
+    return with_input<bulkhead_guest_EvtchnUnmask>(
+        call, call.arg[1], [&](const bulkhead_guest_EvtchnUnmask& u) -> xen::Result {
+            if (u.port >= event_port_limit(call.d)) {
+                return -XEN_EINVAL;
+            }
+            if (call.d.ports[u.port].kind != PortKind::closed) { // as in Xen, closed ones are none's fault
+                unmask(call.d, Port{u.port});
+            }
+            return 0;
+        });
 }
 
 /// Closes the next ports from `first` on, a bounded number, and says where to go on (0: that was all).
@@ -296,24 +311,25 @@ xen::Result reset_step(Call& call, std::uint32_t& first) {
 }
 
 xen::Result reset(Call& call) {
-    return with_input<evtchn_reset>(call, call.arg[1], [&](const evtchn_reset& r) -> xen::Result {
-        if (const xen::Result wrong = own_domain_only(call, r.dom); wrong != 0) {
-            return wrong;
-        }
-        for (std::uint32_t first = 1; first != 0;) {
-            if (const xen::Result wrong = reset_step(call, first); wrong != 0) {
+    return with_input<bulkhead_guest_EvtchnReset>(
+        call, call.arg[1], [&](const bulkhead_guest_EvtchnReset& r) -> xen::Result {
+            if (const xen::Result wrong = own_domain_only(call, r.dom); wrong != 0) {
                 return wrong;
             }
-        }
-        call.d.fifo.stop();
-        return 0;
-    });
+            for (std::uint32_t first = 1; first != 0;) {
+                if (const xen::Result wrong = reset_step(call, first); wrong != 0) {
+                    return wrong;
+                }
+            }
+            call.d.fifo.stop();
+            return 0;
+        });
 }
 
 xen::Result bind_pirq(Call& call) {
     // Only a sufficiently-privileged domain may (the header); there are none.
-    return with_input<evtchn_bind_pirq>(call, call.arg[1],
-                                        [](const evtchn_bind_pirq&) -> xen::Result { return -XEN_EPERM; });
+    return with_input<bulkhead_guest_EvtchnBindPirq>(
+        call, call.arg[1], [](const bulkhead_guest_EvtchnBindPirq&) -> xen::Result { return -XEN_EPERM; });
 }
 
 constexpr Operation operations[] = {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_hvm_op (public/hvm/hvm_op.h, params.h): the parameters that a guest may see and set.
 // It must not know: how the callback gets into the guest.
-#include "call.hpp"
+#include "argument.hpp"
+
+#include <guest_hvm.layout.hpp>
 
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
@@ -45,7 +47,7 @@ void set_callback(Domain& d, std::uint64_t raw) {
     d.callback = {raw, by_vector ? vector : std::uint8_t{0}};
 }
 
-xen::Result check(const Call& call, const xen_hvm_param& param, ParamAccess wanted) {
+xen::Result check(const Call& call, const bulkhead_guest_HvmParam& param, ParamAccess wanted) {
     if (param.index >= HVM_NR_PARAMS) {
         return -XEN_EINVAL;
     }
@@ -56,21 +58,22 @@ xen::Result check(const Call& call, const xen_hvm_param& param, ParamAccess want
 }
 
 xen::Result set_param(Call& call) {
-    return with_input<xen_hvm_param>(call, call.arg[1], [&](const xen_hvm_param& param) -> xen::Result {
-        if (const xen::Result wrong = check(call, param, ParamAccess::read_write); wrong != 0) {
-            return wrong;
-        }
-        if (param.index == HVM_PARAM_CALLBACK_IRQ) {
-            set_callback(call.d, param.value);
-            latch_width(call.d, call.v);
-        }
-        call.d.params[param.index] = param.value;
-        return 0;
-    });
+    return with_input<bulkhead_guest_HvmParam>(
+        call, call.arg[1], [&](const bulkhead_guest_HvmParam& param) -> xen::Result {
+            if (const xen::Result wrong = check(call, param, ParamAccess::read_write); wrong != 0) {
+                return wrong;
+            }
+            if (param.index == HVM_PARAM_CALLBACK_IRQ) {
+                set_callback(call.d, param.value);
+                latch_width(call.d, call.v);
+            }
+            call.d.params[param.index] = param.value;
+            return 0;
+        });
 }
 
 xen::Result get_param(Call& call) {
-    return with_in_out<xen_hvm_param>(call, call.arg[1], [&](xen_hvm_param& param) -> xen::Result {
+    return with_in_out<bulkhead_guest_HvmParam>(call, call.arg[1], [&](bulkhead_guest_HvmParam& param) -> xen::Result {
         if (const xen::Result wrong = check(call, param, ParamAccess::read); wrong != 0) {
             return wrong;
         }
@@ -80,22 +83,22 @@ xen::Result get_param(Call& call) {
 }
 
 xen::Result set_upcall_vector(Call& call) {
-    return with_input<xen_hvm_evtchn_upcall_vector>(call, call.arg[1],
-                                                    [&](const xen_hvm_evtchn_upcall_vector& set) -> xen::Result {
-                                                        constexpr std::uint8_t first_vector = 16;
-                                                        if (set.vector < first_vector) {
-                                                            return -XEN_EINVAL;
-                                                        }
-                                                        Vcpu* v = call.d.vcpu(set.vcpu);
-                                                        if (v == nullptr) {
-                                                            return -XEN_ENOENT;
-                                                        }
-                                                        v->upcall_vector = set.vector;
-                                                        if (upcall_pending(*v)) {
-                                                            v->lapic.request(set.vector);
-                                                        }
-                                                        return 0;
-                                                    });
+    return with_input<bulkhead_guest_HvmEvtchnUpcallVector>(
+        call, call.arg[1], [&](const bulkhead_guest_HvmEvtchnUpcallVector& set) -> xen::Result {
+            constexpr std::uint8_t first_vector = 16;
+            if (set.vector < first_vector) {
+                return -XEN_EINVAL;
+            }
+            Vcpu* v = call.d.vcpu(set.vcpu);
+            if (v == nullptr) {
+                return -XEN_ENOENT;
+            }
+            v->upcall_vector = static_cast<std::uint8_t>(set.vector);
+            if (upcall_pending(*v)) {
+                v->lapic.request(v->upcall_vector);
+            }
+            return 0;
+        });
 }
 
 constexpr Operation operations[] = {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_memory_op (public/memory.h): what changes the guest's physical map is the memory component's, the monitor
 // only keeps its own view of it right. It must not know: which frames are behind the guest's.
-#include "call.hpp"
+#include "argument.hpp"
+
+#include <guest_memory.layout.hpp>
 
 #include "ask.hpp"
 #include "width.hpp"
@@ -54,40 +56,41 @@ xen::Result map_special(Domain& d, const bulkhead_MemoryAddToPhysmap& what) {
 }
 
 xen::Result add_to_physmap(Call& call) {
-    return with_input<xen_add_to_physmap>(call, call.arg[1], [&](const xen_add_to_physmap& add) -> xen::Result {
-        bulkhead_MemoryAddToPhysmap what{};
-        what.index = add.idx;
-        what.gfn = add.gpfn;
-        switch (add.space) {
-        case XENMAPSPACE_shared_info:
-            what.space = bulkhead_PhysmapSpace_PHYSMAP_SHARED_INFO;
-            break;
-        case XENMAPSPACE_grant_table:
-            what.space = (add.idx & XENMAPIDX_grant_table_status) != 0 ? bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS
-                                                                       : bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE;
-            what.index &= ~std::uint64_t{XENMAPIDX_grant_table_status};
-            break;
-        case XENMAPSPACE_gmfn:
-        case XENMAPSPACE_gmfn_range:
-        case XENMAPSPACE_gmfn_foreign:
-            return -XEN_ENOSYS;
-        default:
-            return -XEN_EINVAL;
-        }
-        if (const xen::Result wrong = own_domain_only(call, add.domid); wrong != 0) {
-            return wrong;
-        }
-        const xen::Result result = map_special(call.d, what);
-        if (result == 0 && add.space == XENMAPSPACE_shared_info) {
-            latch_width(call.d, call.v);
-        }
-        return result;
-    });
+    return with_input<bulkhead_guest_AddToPhysmap>(
+        call, call.arg[1], [&](const bulkhead_guest_AddToPhysmap& add) -> xen::Result {
+            bulkhead_MemoryAddToPhysmap what{};
+            what.index = add.idx;
+            what.gfn = add.gpfn;
+            switch (add.space) {
+            case XENMAPSPACE_shared_info:
+                what.space = bulkhead_PhysmapSpace_PHYSMAP_SHARED_INFO;
+                break;
+            case XENMAPSPACE_grant_table:
+                what.space = (add.idx & XENMAPIDX_grant_table_status) != 0 ? bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS
+                                                                           : bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE;
+                what.index &= ~std::uint64_t{XENMAPIDX_grant_table_status};
+                break;
+            case XENMAPSPACE_gmfn:
+            case XENMAPSPACE_gmfn_range:
+            case XENMAPSPACE_gmfn_foreign:
+                return -XEN_ENOSYS;
+            default:
+                return -XEN_EINVAL;
+            }
+            if (const xen::Result wrong = own_domain_only(call, add.domid); wrong != 0) {
+                return wrong;
+            }
+            const xen::Result result = map_special(call.d, what);
+            if (result == 0 && add.space == XENMAPSPACE_shared_info) {
+                latch_width(call.d, call.v);
+            }
+            return result;
+        });
 }
 
 xen::Result remove_from_physmap(Call& call) {
-    return with_input<xen_remove_from_physmap>(
-        call, call.arg[1], [&](const xen_remove_from_physmap& remove) -> xen::Result {
+    return with_input<bulkhead_guest_RemoveFromPhysmap>(
+        call, call.arg[1], [&](const bulkhead_guest_RemoveFromPhysmap& remove) -> xen::Result {
             if (const xen::Result wrong = own_domain_only(call, remove.domid); wrong != 0) {
                 return wrong;
             }
@@ -103,7 +106,7 @@ xen::Result remove_from_physmap(Call& call) {
 }
 
 /// The request for `count` extents of which the frame numbers are in `gfn`.
-MemoryRequest extents_request(bool decrease, const xen_pfn_t* gfn, std::uint32_t count, std::uint32_t order) {
+MemoryRequest extents_request(bool decrease, const std::uint64_t* gfn, std::uint32_t count, std::uint32_t order) {
     MemoryRequest request{};
     std::uint64_t* to = nullptr;
     if (decrease) {
@@ -127,18 +130,17 @@ MemoryRequest extents_request(bool decrease, const xen_pfn_t* gfn, std::uint32_t
 
 /// As the header has it, these two return how many extents were done, whatever kept them from doing more.
 xen::Result change_reservation(Call& call, bool decrease) {
-    xen_memory_reservation reservation;
-    if (!call.access.get(call.arg[1], reservation) || reservation.nr_extents > max_extents ||
+    bulkhead_guest_MemoryReservation reservation;
+    if (!read_argument(call, call.arg[1], reservation) || reservation.nr_extents > max_extents ||
         own_domain_only(call, reservation.domid) != 0) {
         return 0;
     }
-    const auto list = reinterpret_cast<std::uint64_t>(reservation.extent_start.p);
     std::uint64_t done = 0;
     while (done < reservation.nr_extents) {
         const std::uint64_t left = reservation.nr_extents - done;
         const auto count = static_cast<std::uint32_t>(left < extents_per_message ? left : extents_per_message);
-        xen_pfn_t gfn[extents_per_message];
-        if (!call.access.read(list + done * sizeof gfn[0], gfn, count * sizeof gfn[0])) {
+        std::uint64_t gfn[extents_per_message];
+        if (!read_words(call, reservation.extent_start, done, {gfn, count})) {
             break;
         }
         const bulkhead_MemoryReply reply = ask_memory(extents_request(decrease, gfn, count, reservation.extent_order));
@@ -172,10 +174,11 @@ xen::Result query(bulkhead_MemoryQuery_What what) {
 }
 
 xen::Result query_own(Call& call, bulkhead_MemoryQuery_What what) {
-    return with_input<xen_memory_domain>(call, call.arg[1], [&](const xen_memory_domain& asked) -> xen::Result {
-        const xen::Result wrong = own_domain_only(call, asked.domid);
-        return wrong != 0 ? wrong : query(what);
-    });
+    return with_input<bulkhead_guest_MemoryDomain>(call, call.arg[1],
+                                                   [&](const bulkhead_guest_MemoryDomain& asked) -> xen::Result {
+                                                       const xen::Result wrong = own_domain_only(call, asked.domid);
+                                                       return wrong != 0 ? wrong : query(what);
+                                                   });
 }
 xen::Result current_reservation(Call& call) {
     return query_own(call, bulkhead_MemoryQuery_What_CURRENT_RESERVATION);
@@ -191,23 +194,25 @@ xen::Result maximum_ram_page(Call&) {
 }
 
 xen::Result memory_map(Call& call) {
-    return with_in_out<xen_memory_map>(call, call.arg[1], [&](xen_memory_map& map) -> xen::Result {
+    return with_in_out<bulkhead_guest_MemoryMap>(call, call.arg[1], [&](bulkhead_guest_MemoryMap& map) -> xen::Result {
         map.nr_entries = map.nr_entries < call.d.e820_count ? map.nr_entries : call.d.e820_count;
-        const auto buffer = reinterpret_cast<std::uint64_t>(map.buffer.p);
-        return call.access.write(buffer, call.d.e820, map.nr_entries * sizeof(E820Entry)) ? 0 : -XEN_EFAULT;
+        const std::uint64_t bytes = map.nr_entries * sizeof(E820Entry);
+        return addressable(call.wide, map.buffer, bytes) && call.access.write(map.buffer, call.d.e820, bytes)
+                   ? 0
+                   : -XEN_EFAULT;
     });
 }
 
 constexpr Operation operations[] = {
-    {XENMEM_add_to_physmap, add_to_physmap, Layout::wide_only},
-    {XENMEM_remove_from_physmap, remove_from_physmap, Layout::wide_only},
-    {XENMEM_decrease_reservation, decrease_reservation, Layout::wide_only},
-    {XENMEM_populate_physmap, populate_physmap, Layout::wide_only},
+    {XENMEM_add_to_physmap, add_to_physmap},
+    {XENMEM_remove_from_physmap, remove_from_physmap},
+    {XENMEM_decrease_reservation, decrease_reservation},
+    {XENMEM_populate_physmap, populate_physmap},
     {XENMEM_maximum_ram_page, maximum_ram_page},
     {XENMEM_current_reservation, current_reservation},
     {XENMEM_maximum_reservation, maximum_reservation},
     {XENMEM_maximum_gpfn, maximum_gpfn},
-    {XENMEM_memory_map, memory_map, Layout::wide_only},
+    {XENMEM_memory_map, memory_map},
     {XENMEM_machine_memory_map, not_permitted},
     {XENMEM_set_memory_map, not_permitted},
 };

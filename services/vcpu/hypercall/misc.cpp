@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The hypercalls with one or two operations: vm_assist, console_io, multicall (public/xen.h).
 // It must not know: how a hypercall enters.
-#include "call.hpp"
+#include "argument.hpp"
+
+#include <guest_multicall.layout.hpp>
 
 #include "runstate.hpp"
 
@@ -37,16 +39,16 @@ constexpr Operation console_operations[] = {
 
 /// An entry's result is written where the entry is, before the next one runs.
 xen::Result run_entry(Call& call, std::uint64_t entry_address) {
-    multicall_entry entry;
-    if (!call.access.get(entry_address, entry) || !call.access.writable(entry_address, sizeof entry)) {
-        return -XEN_EFAULT;
-    }
-    Call inner{call.d, call.v, call.access, entry.op, {}, call.wide, true};
-    for (std::size_t i = 0; i < std::size(entry.args); ++i) {
-        inner.arg[i] = entry.args[i];
-    }
-    const auto result = static_cast<xen_ulong_t>(dispatch(inner));
-    return call.access.put(entry_address + offsetof(multicall_entry, result), result) ? 0 : -XEN_EFAULT;
+    return with_in_out<bulkhead_guest_MulticallEntry>(
+        call, entry_address, [&](bulkhead_guest_MulticallEntry& entry) -> xen::Result {
+            Call inner{call.d, call.v, call.access, entry.op, {}, call.wide, true};
+            for (std::size_t i = 0; i < std::size(entry.args); ++i) {
+                inner.arg[i] = entry.args[i];
+            }
+            const auto result = static_cast<std::uint64_t>(dispatch(inner));
+            entry.result = call.wide ? result : result & 0xffff'ffff; // as a register would have it
+            return 0;
+        });
 }
 
 } // namespace
@@ -76,7 +78,8 @@ xen::Result multicall(Call& call) {
     }
     const auto count = static_cast<std::uint32_t>(call.arg[1]);
     for (std::uint32_t i = 0; i < count && !call.d.ended; ++i) {
-        const xen::Result result = run_entry(call, call.arg[0] + i * sizeof(multicall_entry));
+        const xen::Result result =
+            run_entry(call, call.arg[0] + i * layout_bytes<bulkhead_guest_MulticallEntry>(call.wide));
         if (result != 0) {
             return result;
         }

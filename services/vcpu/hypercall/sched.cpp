@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_sched_op (public/sched.h). What puts the vCPU to sleep only says so: the run loop does it.
 // It must not know: the run loop.
-#include "call.hpp"
+#include "argument.hpp"
+
+#include <guest_sched.layout.hpp>
 
 #include <bulkhead/sys.hpp>
 
@@ -26,27 +28,29 @@ xen::Result block(Call& call) {
 }
 
 xen::Result shutdown(Call& call) {
-    return with_input<sched_shutdown>(call, call.arg[1], [&](const sched_shutdown& s) -> xen::Result {
-        call.d.end(s.reason & 0xff, "SCHEDOP_shutdown");
-        return 0;
-    });
+    return with_input<bulkhead_guest_SchedShutdown>(call, call.arg[1],
+                                                    [&](const bulkhead_guest_SchedShutdown& s) -> xen::Result {
+                                                        call.d.end(s.reason & 0xff, "SCHEDOP_shutdown");
+                                                        return 0;
+                                                    });
 }
 
 xen::Result shutdown_code(Call& call) {
-    return with_input<sched_shutdown>(call, call.arg[1], [&](const sched_shutdown& s) -> xen::Result {
-        if (!call.d.shutdown_latched) {
-            call.d.shutdown_latched = true;
-            call.d.shutdown_reason = s.reason & 0xff;
-        }
-        return 0;
-    });
+    return with_input<bulkhead_guest_SchedShutdown>(call, call.arg[1],
+                                                    [&](const bulkhead_guest_SchedShutdown& s) -> xen::Result {
+                                                        if (!call.d.shutdown_latched) {
+                                                            call.d.shutdown_latched = true;
+                                                            call.d.shutdown_reason = s.reason & 0xff;
+                                                        }
+                                                        return 0;
+                                                    });
 }
 
 /// Reads and checks the ports. 1: one of them is pending already.
-xen::Result read_poll_ports(Call& call, const sched_poll& poll) {
+xen::Result read_poll_ports(Call& call, const bulkhead_guest_SchedPoll& poll) {
     Vcpu& v = call.v;
-    const auto list = reinterpret_cast<std::uint64_t>(poll.ports.p);
-    if (!call.access.read(list, v.poll_port, poll.nr_ports * sizeof v.poll_port[0])) {
+    const std::uint64_t bytes = poll.nr_ports * sizeof v.poll_port[0];
+    if (!addressable(call.wide, poll.ports, bytes) || !call.access.read(poll.ports, v.poll_port, bytes)) {
         return -XEN_EFAULT;
     }
     for (std::uint32_t i = 0; i < poll.nr_ports; ++i) {
@@ -61,36 +65,38 @@ xen::Result read_poll_ports(Call& call, const sched_poll& poll) {
 }
 
 xen::Result poll(Call& call) {
-    return with_input<sched_poll>(call, call.arg[1], [&](const sched_poll& p) -> xen::Result {
-        if (p.nr_ports > max_poll_ports) {
-            return -XEN_EINVAL;
-        }
-        const xen::Result ready = read_poll_ports(call, p);
-        if (ready < 0) {
-            return ready;
-        }
-        if (ready == 0 && !upcall_pending(call.v)) {
-            call.v.poll_count = p.nr_ports;
-            call.v.sleep = Sleep::polling;
-            if (p.timeout != 0) {
-                call.v.timers.set_poll(p.timeout);
-            }
-        }
-        return 0;
-    });
+    return with_input<bulkhead_guest_SchedPoll>(call, call.arg[1],
+                                                [&](const bulkhead_guest_SchedPoll& p) -> xen::Result {
+                                                    if (p.nr_ports > max_poll_ports) {
+                                                        return -XEN_EINVAL;
+                                                    }
+                                                    const xen::Result ready = read_poll_ports(call, p);
+                                                    if (ready < 0) {
+                                                        return ready;
+                                                    }
+                                                    if (ready == 0 && !upcall_pending(call.v)) {
+                                                        call.v.poll_count = p.nr_ports;
+                                                        call.v.sleep = Sleep::polling;
+                                                        if (p.timeout != 0) {
+                                                            call.v.timers.set_poll(p.timeout);
+                                                        }
+                                                    }
+                                                    return 0;
+                                                });
 }
 
 xen::Result remote_shutdown(Call& call) {
-    return with_input<sched_remote_shutdown>(call, call.arg[1], [&](const sched_remote_shutdown& s) -> xen::Result {
-        // Only a device model may, and only of the domain that it serves; DOMID_SELF is nobody here.
-        return s.domain_id < DOMID_FIRST_RESERVED ? -XEN_EPERM : -XEN_ESRCH;
-    });
+    return with_input<bulkhead_guest_SchedRemoteShutdown>(
+        call, call.arg[1], [&](const bulkhead_guest_SchedRemoteShutdown& s) -> xen::Result {
+            // Only a device model may, and only of the domain that it serves; DOMID_SELF is nobody here.
+            return s.domain_id < DOMID_FIRST_RESERVED ? -XEN_EPERM : -XEN_ESRCH;
+        });
 }
 
 constexpr Operation operations[] = {
     {SCHEDOP_yield, yield},
     {SCHEDOP_block, block},
-    {SCHEDOP_poll, poll, Layout::wide_only},
+    {SCHEDOP_poll, poll},
     {SCHEDOP_shutdown, shutdown},
     {SCHEDOP_shutdown_code, shutdown_code},
     {SCHEDOP_remote_shutdown, remote_shutdown},

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_vcpu_op (public/vcpu.h), and the older HYPERVISOR_set_timer_op.
 // It must not know: how timers reach the guest.
-#include "call.hpp"
+#include "argument.hpp"
+
+#include <guest_vcpu.layout.hpp>
 
 #include "events.hpp"
 #include "runstate.hpp"
@@ -11,13 +13,6 @@ namespace bulkhead::vcpu {
 namespace {
 
 constexpr std::uint64_t shortest_period_ns = 1'000'000;
-/// The part of vcpu_set_singleshot_timer that both layouts have; the 64-bit one only adds padding.
-struct [[gnu::packed]] Singleshot {
-    std::uint64_t timeout_abs_ns;
-    std::uint32_t flags;
-};
-static_assert(sizeof(Singleshot) == 12 && offsetof(Singleshot, flags) == offsetof(vcpu_set_singleshot_timer, flags));
-
 /// The vCPU that the second argument names; vcpu_op has checked that there is one.
 Vcpu& target(Call& call) {
     return *call.d.vcpu(static_cast<std::uint32_t>(call.arg[1]));
@@ -49,15 +44,24 @@ xen::Result is_up(Call&) {
 }
 
 xen::Result get_runstate_info(Call& call) {
-    return call.access.put(handle(call), current_runstate(call.d, target(call))) ? 0 : -XEN_EFAULT;
+    return with_in_out<bulkhead_guest_VcpuRunstateInfo>(
+        call, handle(call), [&](bulkhead_guest_VcpuRunstateInfo& info) -> xen::Result {
+            const vcpu_runstate_info now = current_runstate(call.d, target(call));
+            info.state = now.state;
+            info.state_entry_time = now.state_entry_time;
+            for (std::size_t i = 0; i < std::size(now.time); ++i) {
+                info.time[i] = now.time[i];
+            }
+            return 0;
+        });
 }
 
 xen::Result register_runstate(Call& call) {
-    return with_input<vcpu_register_runstate_memory_area>(
-        call, handle(call), [&](const vcpu_register_runstate_memory_area& area) -> xen::Result {
+    return with_input<bulkhead_guest_VcpuRegisterRunstateMemoryArea>(
+        call, handle(call), [&](const bulkhead_guest_VcpuRegisterRunstateMemoryArea& area) -> xen::Result {
             Vcpu& v = target(call);
             const std::uint64_t before = v.runstate.area;
-            v.runstate.area = area.addr.p;
+            v.runstate.area = area.addr;
             if (!publish_runstate(call.d, v)) {
                 v.runstate.area = before;
                 return -XEN_EFAULT;
@@ -67,22 +71,22 @@ xen::Result register_runstate(Call& call) {
 }
 
 xen::Result register_time_area(Call& call) {
-    return with_input<vcpu_register_time_memory_area>(call, handle(call),
-                                                      [&](const vcpu_register_time_memory_area& area) -> xen::Result {
-                                                          Vcpu& v = target(call);
-                                                          const std::uint64_t before = v.time_area;
-                                                          v.time_area = area.addr.p;
-                                                          if (!publish_time_area(call.d, v)) {
-                                                              v.time_area = before;
-                                                              return -XEN_EFAULT;
-                                                          }
-                                                          return 0;
-                                                      });
+    return with_input<bulkhead_guest_VcpuRegisterTimeMemoryArea>(
+        call, handle(call), [&](const bulkhead_guest_VcpuRegisterTimeMemoryArea& area) -> xen::Result {
+            Vcpu& v = target(call);
+            const std::uint64_t before = v.time_area;
+            v.time_area = area.addr;
+            if (!publish_time_area(call.d, v)) {
+                v.time_area = before;
+                return -XEN_EFAULT;
+            }
+            return 0;
+        });
 }
 
 xen::Result set_periodic(Call& call) {
-    return with_input<vcpu_set_periodic_timer>(
-        call, handle(call), [&](const vcpu_set_periodic_timer& set) -> xen::Result {
+    return with_input<bulkhead_guest_VcpuSetPeriodicTimer>(
+        call, handle(call), [&](const bulkhead_guest_VcpuSetPeriodicTimer& set) -> xen::Result {
             if (set.period_ns < shortest_period_ns || static_cast<std::int64_t>(set.period_ns) < 0) {
                 return -XEN_EINVAL;
             }
@@ -100,13 +104,14 @@ xen::Result set_singleshot(Call& call) {
     if (!is_caller(call)) {
         return -XEN_EINVAL;
     }
-    return with_input<Singleshot>(call, handle(call), [&](const Singleshot& set) -> xen::Result {
-        if ((set.flags & VCPU_SSHOTTMR_future) != 0 && set.timeout_abs_ns < call.d.now_ns()) {
-            return -XEN_ETIME;
-        }
-        call.v.timers.set_singleshot(set.timeout_abs_ns); // one that is past fires before the guest continues
-        return 0;
-    });
+    return with_input<bulkhead_guest_VcpuSetSingleshotTimer>(
+        call, handle(call), [&](const bulkhead_guest_VcpuSetSingleshotTimer& set) -> xen::Result {
+            if ((set.flags & VCPU_SSHOTTMR_future) != 0 && set.timeout_abs_ns < call.d.now_ns()) {
+                return -XEN_ETIME;
+            }
+            call.v.timers.set_singleshot(set.timeout_abs_ns); // one that is past fires before the guest continues
+            return 0;
+        });
 }
 
 xen::Result stop_singleshot(Call& call) {
@@ -118,8 +123,8 @@ xen::Result stop_singleshot(Call& call) {
 }
 
 xen::Result register_vcpu_info(Call& call) {
-    return with_input<vcpu_register_vcpu_info>(
-        call, handle(call), [&](const vcpu_register_vcpu_info& place) -> xen::Result {
+    return with_input<bulkhead_guest_VcpuRegisterVcpuInfo>(
+        call, handle(call), [&](const bulkhead_guest_VcpuRegisterVcpuInfo& place) -> xen::Result {
             Vcpu& v = target(call);
             constexpr std::uint32_t alignment = alignof(vcpu_info); // its fields are changed atomically
             if (place.offset > page_size - sizeof(vcpu_info) || place.offset % alignment != 0 || v.info_registered) {
@@ -152,9 +157,9 @@ constexpr Operation operations[] = {
     {VCPUOP_set_periodic_timer, set_periodic},
     {VCPUOP_stop_periodic_timer, stop_periodic},
     {VCPUOP_register_vcpu_info, register_vcpu_info},
-    {VCPUOP_register_runstate_memory_area, register_runstate, Layout::wide_only},
+    {VCPUOP_register_runstate_memory_area, register_runstate},
     {VCPUOP_register_vcpu_time_memory_area, register_time_area},
-    {VCPUOP_get_runstate_info, get_runstate_info, Layout::wide_only},
+    {VCPUOP_get_runstate_info, get_runstate_info},
     {VCPUOP_is_up, is_up},
     {VCPUOP_up, up},
     {VCPUOP_down, down},

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_xen_version (public/version.h).
 // It must not know: other hypercalls.
-#include "call.hpp"
+#include "argument.hpp"
+
+#include <guest_version.layout.hpp>
 
 namespace bulkhead::vcpu {
 
@@ -33,11 +35,14 @@ xen::Result extraversion(Call& call) {
 }
 
 xen::Result compile_info(Call& call) {
-    xen_compile_info info{};
-    constexpr char compiler[] = "g++ " __VERSION__;
-    static_assert(sizeof compiler <= sizeof info.compiler);
-    __builtin_memcpy(info.compiler, compiler, sizeof compiler);
-    return call.access.put(call.arg[1], info) ? 0 : -XEN_EFAULT;
+    return with_in_out<bulkhead_guest_CompileInfo>(call, call.arg[1],
+                                                   [](bulkhead_guest_CompileInfo& info) -> xen::Result {
+                                                       constexpr char compiler[] = "g++ " __VERSION__;
+                                                       static_assert(sizeof compiler <= sizeof info.compiler);
+                                                       info = {};
+                                                       __builtin_memcpy(info.compiler, compiler, sizeof compiler);
+                                                       return 0;
+                                                   });
 }
 
 xen::Result capabilities(Call& call) {
@@ -48,19 +53,24 @@ xen::Result changeset(Call& call) {
     return put_text<XEN_CHANGESET_INFO_LEN>(call, change_set);
 }
 
+/// No part of the guest's address space is the hypervisor's.
 xen::Result platform_parameters(Call& call) {
-    const xen_platform_parameters parameters{}; // no part of the guest's address space is the hypervisor's
-    return call.access.put(call.arg[1], parameters) ? 0 : -XEN_EFAULT;
+    return with_in_out<bulkhead_guest_PlatformParameters>(
+        call, call.arg[1], [](bulkhead_guest_PlatformParameters& parameters) -> xen::Result {
+            parameters.virt_start = 0;
+            return 0;
+        });
 }
 
 xen::Result get_features(Call& call) {
-    return with_in_out<xen_feature_info>(call, call.arg[1], [](xen_feature_info& info) -> xen::Result {
-        if (info.submap_idx >= XENFEAT_NR_SUBMAPS) {
-            return -XEN_EINVAL;
-        }
-        info.submap = features;
-        return 0;
-    });
+    return with_in_out<bulkhead_guest_FeatureInfo>(call, call.arg[1],
+                                                   [](bulkhead_guest_FeatureInfo& info) -> xen::Result {
+                                                       if (info.submap_idx >= XENFEAT_NR_SUBMAPS) {
+                                                           return -XEN_EINVAL;
+                                                       }
+                                                       info.submap = features;
+                                                       return 0;
+                                                   });
 }
 
 xen::Result pagesize(Call& call) {
@@ -78,7 +88,7 @@ xen::Result commandline(Call& call) {
 constexpr Operation operations[] = {
     {XENVER_version, version},           {XENVER_extraversion, extraversion},
     {XENVER_compile_info, compile_info}, {XENVER_capabilities, capabilities},
-    {XENVER_changeset, changeset},       {XENVER_platform_parameters, platform_parameters, Layout::wide_only},
+    {XENVER_changeset, changeset},       {XENVER_platform_parameters, platform_parameters},
     {XENVER_get_features, get_features}, {XENVER_pagesize, pagesize},
     {XENVER_guest_handle, guest_handle}, {XENVER_commandline, commandline},
     {XENVER_build_id, not_permitted},
