@@ -53,6 +53,21 @@ void Fifo::start() {
     active_ = true;
 }
 
+/// Piece by piece: as a whole it is too much for a stack.
+void Fifo::stop() {
+    active_ = false;
+    page_count_ = 0;
+    for (event_word_t*& page : pages_) {
+        page = nullptr;
+    }
+    for (Queues& vcpu : vcpus_) {
+        vcpu = {};
+    }
+    for (PortState& port : ports_) {
+        port = {};
+    }
+}
+
 bool Fifo::add_page(event_word_t* words) {
     if (page_count_ == max_pages) {
         return false;

@@ -22,7 +22,7 @@ public:
     /// From now on events go through queues, all ports with the default priority; no vCPU has a control block yet.
     void start();
     /// Back to the 2-level ABI: forgets all blocks and pages.
-    void stop() { *this = Fifo{}; }
+    void stop();
 
     bool has_control_block(std::uint32_t vcpu) const { return vcpus_[vcpu].block != nullptr; }
     void set_control_block(std::uint32_t vcpu, evtchn_fifo_control_block* block) { vcpus_[vcpu].block = block; }
