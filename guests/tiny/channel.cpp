@@ -125,6 +125,7 @@ void play_offer(std::uint64_t rounds) {
     check(second != port, "two offers");
     check(wait_until([&] { return is_connected(port); }), "bound again");
     ping_pong(port, false, rounds);
+    ping_pong(port, false, 1); // the peer has bound once more; what is sent goes to the new end
     check(close(port) == 0, "close");
     check(close(port) == -XEN_EINVAL, "close twice");
     check(send(port) == -XEN_EINVAL, "send on a closed port");
@@ -145,6 +146,10 @@ void play_connect(std::uint64_t rounds) {
     port = connect();
     wait_for_event(port);
     ping_pong(port, true, rounds);
+    check(close(port) == 0, "close");
+    port = connect();
+    wait_for_event(port);
+    ping_pong(port, true, 1);
     check(wait_until([&] { return awaits_peer(port); }), "the offerer has closed: unbound");
     check(send(port) == 0, "sending to who has closed");
     evtchn_bind_interdomain bind{peer(), port, 0};

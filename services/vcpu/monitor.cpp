@@ -11,6 +11,7 @@
 #include "exits.hpp"
 #include "interrupts.hpp"
 #include "runstate.hpp"
+#include "senders.hpp"
 #include "width.hpp"
 
 namespace bulkhead::vcpu {
@@ -133,9 +134,7 @@ void Monitor::sleep(Vcpu& v) {
     if (v.signal_port.value != 0) { // what was to be sent on the way into the guest must not wait for it
         const Port port = v.signal_port;
         v.signal_port = Port{0};
-        if (sys::signal(Selector{slot::first_port.value + port.value}) != Status::ok) {
-            domain_.ports[port.value].kind = PortKind::unknown;
-        }
+        send_now(domain_, port);
     }
     if (const Status status = sys::wait(slot::events, deadline(v)); status != Status::ok && status != Status::timeout) {
         domain_.crash(v, "cannot wait for events");
@@ -156,7 +155,7 @@ void Monitor::wake(Vcpu& v) {
 
 void Monitor::enter(Vcpu& v) {
     const Port port = v.signal_port;
-    const Selector signal = port.value != 0 ? Selector{slot::first_port.value + port.value} : no_selector;
+    const Selector signal = port.value != 0 ? sender_slot(port) : no_selector;
     const sys::RunResult result = sys::vcpu_run(selector_of(v), v.changed, signal, deadline(v));
     v.signal_port = Port{0};
     switch (result.status) {
@@ -168,8 +167,8 @@ void Monitor::enter(Vcpu& v) {
     case Status::bad_selector:
     case Status::bad_type:
     case Status::no_right:
-        if (port.value != 0) { // the other end has gone: what is left of the port is for the event component to say
-            domain_.ports[port.value].kind = PortKind::unknown;
+        if (port.value != 0) { // the other end has closed, and perhaps somebody has bound again
+            send_after_failure(domain_, port);
             return;
         }
         [[fallthrough]];

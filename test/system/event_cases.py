@@ -17,7 +17,7 @@ def channel(name, requirements, offer_kernel, connect_kernel, words, smp=1):
         f"channel-{name}", requirements,
         (Domain("offer", offer_kernel, f"role=offer peer=2 {words}".strip(), cpus=str(smp - 1)),
          Domain("connect", connect_kernel, f"role=connect peer=1 {words}".strip())),
-        (Expect("connect", "rounds, "), Expect("connect", "rounds, "), Expect("connect", "channel: PASS"), ended("connect"),
+        (Expect("connect", "100 rounds, "), Expect("connect", "100 rounds, "), Expect("connect", "1 rounds, "), Expect("connect", "channel: PASS"), ended("connect"),
          Expect("offer", "channel: PASS"), ended("offer")),
         forbid={"log": ("FAIL",)}, machine=Machine(smp=smp), timeout=120)
 
@@ -50,6 +50,8 @@ EVENT_CASES = (
     channel("2-level-vector", ("REQ-EVENT-004", "REQ-EVENT-006"), "channel", "channel", "vector"),
     channel("fifo-vector", ("REQ-EVENT-003", "REQ-EVENT-006"), "channel", "channel", "fifo vector"),
     channel("fifo-two-cpus", ("REQ-EVENT-003", "REQ-EVENT-004"), "channel", "channel", "fifo", smp=2),
+    channel("32-64", ("REQ-EVENT-004", "REQ-WIDTH-002"), "channel32", "channel", ""),
+    channel("32-64-fifo", ("REQ-EVENT-003", "REQ-EVENT-004"), "channel", "channel32", "fifo"),
     BootCase(
         "hostile-fifo", ("REQ-EVENT-003",),
         (Domain("corrupt", "channel", "role=corrupt peer=2 fifo ms=100"), Domain("send", "channel", "role=send peer=1"),
@@ -65,6 +67,8 @@ EVENT_CASES = (
         forbid={"log": ("FAIL",)}, crash=("victim", 400), timeout=120),
     limits("default", "channel", "", 1023),
     limits("2-level", "channel", "", 4095, quota=4095),
+    limits("2-level-32", "channel32", "", 1023, quota=4095),
+    limits("fifo-32", "channel32", "fifo after=1023", 4095, quota=4095),
     limits("file", "channel", "fifo", 100, quota=100),
     linux_abi("fifo", "", (Expect("linux", "Using FIFO-based ABI"),), ("Using 2-level ABI",)),
     linux_abi("2-level", "xen.fifo_events=0", (Expect("linux", "Using 2-level ABI"),), ("Using FIFO-based ABI",)),

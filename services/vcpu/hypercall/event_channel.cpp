@@ -11,6 +11,7 @@
 #include "ask.hpp"
 #include "event_fifo.hpp"
 #include "events.hpp"
+#include "senders.hpp"
 
 namespace bulkhead::vcpu {
 
@@ -20,14 +21,6 @@ using EventRequest = bulkhead_EventRequest;
 using EventReply = bulkhead_EventReply;
 
 constexpr Selector arrival = slot::first_free; // where a capability comes in whose port is not known yet
-
-constexpr Selector sender_slot(std::uint32_t port) {
-    return Selector{slot::first_port.value + port};
-}
-
-void drop_sender(std::uint32_t port) {
-    (void)sys::remove(sender_slot(port)); // it may be empty: the other side can take it away at any time
-}
 
 void drop_pending_signal(Call& call, std::uint32_t port) {
     if (call.v.signal_port.value == port) {
@@ -57,7 +50,7 @@ void close_port(Call& call, std::uint32_t port) {
         }
     }
     drop_pending_signal(call, port);
-    drop_sender(port);
+    drop_sender(Port{port});
     info = {};
     clear_pending(call.d, Port{port});
 }
@@ -97,9 +90,9 @@ xen::Result bind_interdomain(Call& call) {
             const xen::Result opened = open_port(call, reply, PortKind::unknown);
             if (received != 0) {
                 if (opened == 0) {
-                    drop_sender(reply.port);
+                    drop_sender(Port{reply.port});
                 }
-                if (opened == 0 && sys::move(slot::cap_space, sender_slot(reply.port), arrival) == Status::ok) {
+                if (opened == 0 && sys::move(slot::cap_space, sender_slot(Port{reply.port}), arrival) == Status::ok) {
                     call.d.ports[reply.port].kind = PortKind::interdomain;
                 } else {
                     (void)sys::remove(arrival);
@@ -170,23 +163,11 @@ xen::Result close(Call& call) {
                                                   });
 }
 
-/// Asks the event component what the port is, and for its sender if it has one by now.
-xen::Result resolve(Call& call, std::uint32_t port) {
-    drop_sender(port);
-    EventRequest request{};
-    request.which_request = bulkhead_EventRequest_get_sender_tag;
-    request.request.get_sender.port = port;
-    std::uint32_t received = 0;
-    const EventReply reply = ask_event(request, sender_slot(port), &received);
-    call.d.ports[port].kind = received != 0 && reply.result == 0 ? PortKind::interdomain : PortKind::unknown;
-    return reply.result;
-}
-
 /// The kernel signals on the way back into the guest: one entry for both. A second send flushes the first.
 void queue_signal(Call& call, std::uint32_t port) {
     Port& waiting = call.v.signal_port;
-    if (waiting.value != 0 && waiting.value != port && sys::signal(sender_slot(waiting.value)) != Status::ok) {
-        call.d.ports[waiting.value].kind = PortKind::unknown;
+    if (waiting.value != 0 && waiting.value != port) {
+        send_now(call.d, waiting);
     }
     waiting = Port{port};
 }
@@ -206,7 +187,7 @@ xen::Result send(Call& call) {
                 return 0;
             case PortKind::unknown:
             case PortKind::unbound: {
-                const xen::Result result = resolve(call, s.port);
+                const xen::Result result = resolve_sender(call.d, Port{s.port});
                 if (result == 0 && call.d.ports[s.port].kind == PortKind::interdomain) {
                     queue_signal(call, s.port);
                 }

@@ -297,6 +297,44 @@ TEST_CASE("a signal goes with the next entry, or before a sleep") {
         step_without_exit(m);
         CHECK(includes(m.changed.back(), VcpuGroups::ip)); // the refused entry took nothing
     }
+    SECTION("the peer has closed and bound again: the event goes to the new sender") {
+        std::uint32_t asked = 0;
+        m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply&) {
+            CHECK(request.which_request == bulkhead_EventRequest_get_sender_tag);
+            CHECK(request.request.get_sender.port == test::console_port);
+            ++asked;
+            m.signal_status = Status::ok; // it is in the slot now
+            return 1u;
+        };
+        m.signals.clear();
+        m.v().sleep = Sleep::awake;
+        m.v().signal_port = Port{test::console_port};
+        SECTION("with an entry") {
+            m.runs.push_back([] { return sys::Raw{Status::bad_selector, 0}; });
+            step(m);
+            CHECK(m.signals == std::vector<std::uint32_t>{console});
+        }
+        SECTION("before the vCPU sleeps") {
+            m.v().sleep = Sleep::blocked;
+            m.signal_status = Status::bad_selector;
+            step(m);
+            CHECK(m.signals == std::vector<std::uint32_t>{console, console});
+        }
+        CHECK(asked == 1);
+        CHECK(m.d().ports[test::console_port].kind == PortKind::interdomain);
+        CHECK(m.v().signal_port.value == 0);
+    }
+    SECTION("a component whose capabilities are worth nothing does not keep the guest from running") {
+        m.event = [&](const bulkhead_EventRequest&, bulkhead_EventReply&) { return 1u; };
+        m.signal_status = Status::no_right;
+        m.v().sleep = Sleep::awake;
+        m.v().signal_port = Port{test::console_port};
+        m.runs.push_back([] { return sys::Raw{Status::no_right, 0}; });
+        step(m);
+        CHECK(m.d().ports[test::console_port].kind == PortKind::unknown);
+        CHECK(m.v().signal_port.value == 0);
+        step_without_exit(m);
+    }
 }
 
 TEST_CASE("signalled: events are taken and the guest goes on") {
