@@ -119,6 +119,7 @@ void ping_pong(std::uint32_t port, bool serve, std::uint64_t rounds) {
 void play_offer(std::uint64_t rounds) {
     const std::uint32_t port = offer();
     ping_pong(port, false, rounds);
+    wait_for_event(port); // the peer's last words
     check(wait_until([&] { return awaits_peer(port); }), "the peer has closed: unbound again, for the peer");
     check(send(port) == 0, "sending to who has closed");
     const std::uint32_t second = offer();
@@ -139,6 +140,7 @@ void play_connect(std::uint64_t rounds) {
     std::uint32_t port = connect();
     wait_for_event(port); // binding raises it
     ping_pong(port, true, rounds);
+    check(send(port) == 0, "send before close");
     check(close(port) == 0, "close");
     for (int i = 0; i < 20; ++i) { // the peer looks every millisecond
         nap();

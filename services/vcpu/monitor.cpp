@@ -87,6 +87,7 @@ void Monitor::run() {
     while (!domain_.ended) {
         step(domain_.vcpus[0]);
     }
+    flush_signal(domain_, domain_.vcpus[0]); // its last words
     domain_.log.flush();
 }
 
@@ -131,11 +132,7 @@ void Monitor::sleep(Vcpu& v) {
     if (v.runstate.info.state == RUNSTATE_running) {
         set_runstate(domain_, v, RUNSTATE_blocked);
     }
-    if (v.signal_port.value != 0) { // what was to be sent on the way into the guest must not wait for it
-        const Port port = v.signal_port;
-        v.signal_port = Port{0};
-        send_now(domain_, port);
-    }
+    flush_signal(domain_, v); // what was to be sent on the way into the guest must not wait for it
     if (const Status status = sys::wait(slot::events, deadline(v)); status != Status::ok && status != Status::timeout) {
         domain_.crash(v, "cannot wait for events");
         return;

@@ -30,6 +30,14 @@ void send_now(Domain& d, Port port) {
     }
 }
 
+void flush_signal(Domain& d, Vcpu& v) {
+    if (v.signal_port.value != 0) {
+        const Port port = v.signal_port;
+        v.signal_port = Port{0};
+        send_now(d, port);
+    }
+}
+
 void send_after_failure(Domain& d, Port port) {
     PortKind& kind = d.ports[port.value].kind;
     if (kind == PortKind::closed) { // by another vCPU, meanwhile

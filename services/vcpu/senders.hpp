@@ -17,6 +17,8 @@ void drop_sender(Port port);
 xen::Result resolve_sender(Domain& d, Port port);
 /// Signals the other end. If the peer has closed its port and somebody has bound to ours again since, then the new one.
 void send_now(Domain& d, Port port);
+/// The same for the event that was to leave with the vCPU's next entry, if there is one.
+void flush_signal(Domain& d, Vcpu& v);
 /// For an event whose slot was found empty: what send_now does then.
 void send_after_failure(Domain& d, Port port);
 

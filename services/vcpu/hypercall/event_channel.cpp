@@ -22,12 +22,6 @@ using EventReply = bulkhead_EventReply;
 
 constexpr Selector arrival = slot::first_free; // where a capability comes in whose port is not known yet
 
-void drop_pending_signal(Call& call, std::uint32_t port) {
-    if (call.v.signal_port.value == port) {
-        call.v.signal_port = Port{0};
-    }
-}
-
 /// A port that the event component has just opened. -EIO if it makes no sense, as if it had not answered.
 xen::Result open_port(Call& call, const EventReply& reply, PortKind kind, std::uint32_t vcpu = 0) {
     if (reply.result != 0) {
@@ -49,7 +43,6 @@ void close_port(Call& call, std::uint32_t port) {
             v->virq_port[info.virq] = 0;
         }
     }
-    drop_pending_signal(call, port);
     drop_sender(Port{port});
     info = {};
     clear_pending(call.d, Port{port});
@@ -152,6 +145,7 @@ xen::Result close(Call& call) {
                                                       if (!is_port(c.port)) {
                                                           return -XEN_EINVAL;
                                                       }
+                                                      flush_signal(call.d, call.v); // sent before, so it arrives
                                                       EventRequest request{};
                                                       request.which_request = bulkhead_EventRequest_close_tag;
                                                       request.request.close.port = c.port;
@@ -165,11 +159,10 @@ xen::Result close(Call& call) {
 
 /// The kernel signals on the way back into the guest: one entry for both. A second send flushes the first.
 void queue_signal(Call& call, std::uint32_t port) {
-    Port& waiting = call.v.signal_port;
-    if (waiting.value != 0 && waiting.value != port) {
-        send_now(call.d, waiting);
+    if (call.v.signal_port.value != port) {
+        flush_signal(call.d, call.v);
     }
-    waiting = Port{port};
+    call.v.signal_port = Port{port};
 }
 
 xen::Result send(Call& call) {
@@ -297,6 +290,7 @@ xen::Result reset(Call& call) {
             if (const xen::Result wrong = own_domain_only(call, r.dom); wrong != 0) {
                 return wrong;
             }
+            flush_signal(call.d, call.v); // sent before, so it arrives
             for (std::uint32_t first = 1; first != 0;) {
                 if (const xen::Result wrong = reset_step(call, first); wrong != 0) {
                     return wrong;

@@ -356,9 +356,16 @@ TEST_CASE("event channels: close, status, bind_vcpu, unmask, reset") {
     }
     SECTION("closing a port whose signal has not left yet") {
         CHECK(m.event_op(EVTCHNOP_send, evtchn_send{test::console_port}) == 0);
-        CHECK(m.event_op(EVTCHNOP_close, evtchn_close{test::console_port}) == 0);
+        SECTION("alone") {
+            CHECK(m.event_op(EVTCHNOP_close, evtchn_close{test::console_port}) == 0);
+        }
+        SECTION("with all others") {
+            CHECK(m.event_op(EVTCHNOP_reset, evtchn_reset{DOMID_SELF}) == 0);
+        }
         CHECK(m.v().signal_port.value == 0);
-        CHECK(m.removed == std::vector<std::uint32_t>{sender(test::console_port)});
+        CHECK(m.signals == std::vector<std::uint32_t>{sender(test::console_port)}); // it arrives
+        REQUIRE_FALSE(m.removed.empty());
+        CHECK(m.removed.front() == sender(test::console_port));
     }
     SECTION("status") {
         answer.status = EVTCHNSTAT_interdomain;

@@ -297,6 +297,13 @@ TEST_CASE("a signal goes with the next entry, or before a sleep") {
         step_without_exit(m);
         CHECK(includes(m.changed.back(), VcpuGroups::ip)); // the refused entry took nothing
     }
+    SECTION("what was sent before the end arrives") {
+        m.v().signal_port = Port{test::console_port};
+        m.d().end(SHUTDOWN_poweroff, "test");
+        m.signals.clear();
+        m.monitor().run();
+        CHECK(m.signals == std::vector<std::uint32_t>{console});
+    }
     SECTION("the peer has closed and bound again: the event goes to the new sender") {
         std::uint32_t asked = 0;
         m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply&) {
