@@ -26,6 +26,7 @@ MethodResult invoke(Thread& thread, const arch::SyscallArguments& arguments) {
         return invoke_capability(call);
     case Method::map:
     case Method::unmap:
+    case Method::restore:
     case Method::info:
     case Method::stage2_unmap:
         return invoke_memory(call);

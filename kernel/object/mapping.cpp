@@ -92,6 +92,12 @@ Status check(const Frames& frames, const Space& space, std::uint64_t address, st
     return address >= end || frames.bytes > end - address ? Status::out_of_range : Status::ok;
 }
 
+PageFlags flags_of(std::uint64_t rights_and_flags) {
+    const auto rights = static_cast<Rights>(rights_and_flags & 0xff);
+    return {includes(rights, Rights::write), includes(rights, Rights::execute), true,
+            (rights_and_flags & map_uncached) != 0};
+}
+
 } // namespace
 
 Completion map(Slot& slot, Space& space, std::uint64_t address, std::uint64_t rights_and_flags) {
@@ -109,9 +115,7 @@ Completion map(Slot& slot, Space& space, std::uint64_t address, std::uint64_t ri
     } else if (slot.map_state == MapState::mapped || slot.space != &space || slot.address != address) {
         return {Status::already_mapped, false};
     }
-    const auto rights = static_cast<Rights>(rights_and_flags & 0xff);
-    const PageFlags flags{includes(rights, Rights::write), includes(rights, Rights::execute), true,
-                          (rights_and_flags & map_uncached) != 0};
+    const PageFlags flags = flags_of(rights_and_flags);
     bool stale = false;
     while (slot.map_state == MapState::mapping && slot.progress < frames.bytes) {
         const TreeStep step = tree_map(space, address + slot.progress, HostPhys{frames.base.value + slot.progress},
@@ -184,6 +188,29 @@ Completion unmap(Slot& slot) {
         }
     }
     return {};
+}
+
+Completion restore(Slot& slot, std::uint64_t offset, std::uint64_t pages, std::uint64_t rights) {
+    if (slot.map_state != MapState::mapped) {
+        return {Status::not_mapped, false};
+    }
+    auto& space = static_cast<Space&>(*slot.space);
+    const Frames frames = frames_of(slot.capability);
+    if (const Status status = check(frames, space, slot.address, rights); status != Status::ok) {
+        return {status, false};
+    }
+    if (!is_stage2(space) || offset % page_size != 0 || pages - 1 >= leaves_per_step) {
+        return {Status::bad_argument, false};
+    }
+    if (offset >= frames.bytes || pages > (frames.bytes - offset) / page_size) {
+        return {Status::out_of_range, false};
+    }
+    const TreeStep step =
+        tree_map(space, slot.address + offset, HostPhys{frames.base.value + offset}, pages, flags_of(rights));
+    if (step.flush) {
+        flush(space);
+    }
+    return {step.status, false};
 }
 
 Completion unmap_range(Stage2& space, GuestPhys first, std::uint64_t pages) {

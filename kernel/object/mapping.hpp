@@ -11,6 +11,8 @@ namespace bulkhead::kernel {
 Completion map(Slot& slot, Space& space, std::uint64_t address, std::uint64_t rights_and_flags);
 /// See methods.hpp, `unmap`.
 Completion unmap(Slot& slot);
+/// See methods.hpp, `restore`.
+Completion restore(Slot& slot, std::uint64_t offset, std::uint64_t pages, std::uint64_t rights);
 /// See methods.hpp, `unmap_range`.
 Completion unmap_range(Stage2& space, GuestPhys first, std::uint64_t pages);
 

@@ -157,6 +157,79 @@ TEST_CASE("REQ-MEM-002 stage 2 replaces, and what was replaced no longer belongs
     }
 }
 
+TEST_CASE("REQ-MEM-005 a part of a mapping that was removed or replaced can be restored, and nothing else",
+          "[kernel]") {
+    System s;
+    Thread& root = s.thread(40);
+    const std::uint32_t stage2 = s.make(ObjectType::stage2, 16);
+    const std::uint32_t ram = s.make(ObjectType::region, 4 << 20);
+    const std::uint32_t page = s.make(ObjectType::region, page_size);
+    const auto frame = [&](std::uint64_t at) { return HostPhys{s.slot(ram).capability.word + at}; };
+    s.start(root);
+    s.choose();
+    CHECK(s.invoke(root, ram, Method::restore, 0, 1, rwx) == Status::not_mapped);
+    REQUIRE(s.invoke(root, ram, Method::map, stage2, 1 << 30, rwx) == Status::ok);
+    constexpr std::uint64_t base = 1 << 30;
+
+    SECTION("pages that were removed") {
+        REQUIRE(s.invoke(root, stage2, Method::stage2_unmap, base + 0x10000, 4) == Status::ok);
+        const std::uint64_t epoch = s.object<Stage2>(stage2).epoch;
+        REQUIRE(s.invoke(root, ram, Method::restore, 0x11000, 2, rwx) == Status::ok);
+        CHECK_FALSE(in(s, stage2, base + 0x10000).present);
+        CHECK(in(s, stage2, base + 0x11000).frame == frame(0x11000));
+        CHECK(in(s, stage2, base + 0x11000).flags.execute);
+        CHECK(in(s, stage2, base + 0x12000).frame == frame(0x12000));
+        CHECK_FALSE(in(s, stage2, base + 0x13000).present);
+        CHECK(s.object<Stage2>(stage2).epoch == epoch); // nobody has cached a hole
+    }
+    SECTION("pages that were replaced: nobody sees the other one any more") {
+        REQUIRE(s.invoke(root, page, Method::map, stage2, base + 0x10000, rw) == Status::ok);
+        const std::uint64_t epoch = s.object<Stage2>(stage2).epoch;
+        REQUIRE(s.invoke(root, ram, Method::restore, 0x10000, 1, rw) == Status::ok);
+        CHECK(in(s, stage2, base + 0x10000).frame == frame(0x10000));
+        CHECK_FALSE(in(s, stage2, base + 0x10000).flags.execute);
+        CHECK(s.object<Stage2>(stage2).epoch > epoch);
+        REQUIRE(s.invoke(root, page, Method::unmap) == Status::ok);
+        CHECK(in(s, stage2, base + 0x10000).frame == frame(0x10000));
+    }
+    SECTION("a large page as a large page, and all of it goes with the capability") {
+        REQUIRE(s.invoke(root, stage2, Method::stage2_unmap, base, 1024) == Status::ok);
+        REQUIRE(s.invoke(root, ram, Method::restore, large_page_size, 512, rwx) == Status::ok);
+        CHECK(in(s, stage2, base + large_page_size).bytes == large_page_size);
+        CHECK_FALSE(in(s, stage2, base).present);
+        REQUIRE(s.invoke(root, space, Method::cap_delete, ram) == Status::ok);
+        CHECK_FALSE(in(s, stage2, base + large_page_size).present);
+    }
+    SECTION("what is refused") {
+        CHECK(s.invoke(root, ram, Method::restore, 1, 1, rwx) == Status::bad_argument);
+        CHECK(s.invoke(root, ram, Method::restore, 0, 0, rwx) == Status::bad_argument);
+        CHECK(s.invoke(root, ram, Method::restore, 0, 513, rwx) == Status::bad_argument);
+        CHECK(s.invoke(root, ram, Method::restore, 0, 1, 0x40) == Status::bad_argument);
+        CHECK(s.invoke(root, ram, Method::restore, 4 << 20, 1, rwx) == Status::out_of_range);
+        CHECK(s.invoke(root, ram, Method::restore, (4 << 20) - page_size, 2, rwx) == Status::out_of_range);
+        CHECK(s.invoke(root, ram, Method::restore, ~std::uint64_t{0xfff}, 1, rwx) == Status::out_of_range);
+        CHECK(s.invoke(root, stage2, Method::restore, 0, 1, rwx) == Status::bad_type);
+        const std::uint32_t weak = s.next_free();
+        REQUIRE(s.invoke(root, space, Method::cap_mint, weak,
+                         page | (static_cast<std::uint64_t>(Rights::read) << 32)) == Status::ok);
+        REQUIRE(s.invoke(root, weak, Method::map, stage2, 0, static_cast<std::uint64_t>(Rights::read)) == Status::ok);
+        CHECK(s.invoke(root, weak, Method::restore, 0, 1, rw) == Status::no_right);
+        REQUIRE(s.invoke(root, page, Method::map, memory, 0x4000'0000, rw) == Status::ok);
+        CHECK(s.invoke(root, page, Method::restore, 0, 1, rw) == Status::bad_argument);
+    }
+    SECTION("a hole in a table that has gone nowhere needs one, and there is none") {
+        const std::uint32_t small = s.make(ObjectType::stage2, 4); // header, root, and two tables
+        const std::uint32_t copy = s.next_free();
+        REQUIRE(s.invoke(root, space, Method::cap_mint, copy,
+                         ram | (static_cast<std::uint64_t>(Rights::read | Rights::write) << 32)) == Status::ok);
+        REQUIRE(s.invoke(root, copy, Method::map, small, 0, rw) == Status::ok);
+        REQUIRE(s.invoke(root, small, Method::stage2_unmap, 0, 512) == Status::ok);
+        CHECK(s.invoke(root, copy, Method::restore, 0, 1, rw) == Status::out_of_memory);
+        CHECK_FALSE(in(s, small, 0).present);
+        REQUIRE(s.invoke(root, copy, Method::restore, 0, 512, rw) == Status::ok);
+    }
+}
+
 TEST_CASE("REQ-CAP-002 a space that is destroyed is left by every CPU first", "[kernel]") {
     System s{2};
     const std::uint32_t other = s.make(ObjectType::address_space, 16);

@@ -10,6 +10,7 @@ enum class Method : std::uint16_t {
     // Any object that owns a page to share (Region: its range; Thread: UTCB; EventSet: bits; Vcpu: state page)
     map = 0,
     unmap,
+    restore,
     info,
     // Untyped
     untyped_retype,
@@ -69,6 +70,10 @@ inline constexpr MethodInfo methods[] = {
      "Undoes `map`. Pages that something else has replaced since stay. On return no CPU translates through the "
      "mapping.",
      "not_mapped", "512 entries, then preemptible"},
+    {Method::restore, ObjectType::region, Rights::none, "restore", "offset, pages (1 to 512), rights",
+     "Writes a part of the Region's mapping in a Stage2 again, where something else has removed or replaced it since. "
+     "When memory for tables runs out, the pages before that are there.",
+     "not_mapped, bad_argument, out_of_range, out_of_memory, no_right", "512 entries"},
     {Method::info, ObjectType::null, Rights::none, "info",
      "-> size in bytes (Region, Untyped), slots (CapSpace), base | count << 32 (IoPorts, Interrupt), free pool pages "
      "(spaces), 0",
