@@ -42,6 +42,7 @@ public:
             {"guest-physical space", &Build::make_stage2},
             {"monitor", &Build::spawn_monitor},
             {"monitor's memory", &Build::give_memory},
+            {"monitor's guest-physical space", &Build::give_stage2},
             {"vCPUs", &Build::make_vcpus},
             {"monitor's portals", &Build::give_portals},
             {"registration with memory", &Build::tell_memory},
@@ -136,12 +137,13 @@ private:
 
     bool make_stage2() {
         constexpr Rights all_access = Rights::read | Rights::write | Rights::execute;
+        constexpr Rights divisible = all_access | Rights::derive;
         if (!good(make(ObjectType::stage2, stage2_pages(plan_), slots_.stage2()))) {
             return false;
         }
         for (std::uint32_t range = 0; range < range_count(); ++range) {
             const Selector copy = slots_.ram_for_stage2(range);
-            if (!good(sys::mint(slot::cap_space, copy, slots_.ram(range), all_access)) ||
+            if (!good(sys::mint(slot::cap_space, copy, slots_.ram(range), divisible)) ||
                 !good(sys::map(copy, slots_.stage2(), range_address(range), all_access))) {
                 return false;
             }
@@ -173,7 +175,21 @@ private:
             }
         }
         return good(make(ObjectType::region, page_size, slots_.shared_info())) &&
-               good(sys::map(slots_.shared_info(), spawned_.address_space, layout::shared_info_address.value, rights));
+               good(
+                   sys::map(slots_.shared_info(), spawned_.address_space, layout::shared_info_address.value, rights)) &&
+               good(make(ObjectType::region, hole_bytes(plan_), slots_.holes())) &&
+               good(sys::map(slots_.holes(), spawned_.address_space, layout::hole_bits_address.value, rights));
+    }
+
+    /// What the guest gives back and gets again only its own monitor can map, which sees that memory anyway.
+    bool give_stage2() {
+        for (std::uint32_t range = 0; range < range_count(); ++range) {
+            const Selector place{slot::guest_ram.value + range};
+            if (!good(sys::move(spawned_.cap_space, place, slots_.ram_for_stage2(range)))) {
+                return false;
+            }
+        }
+        return good(sys::mint(spawned_.cap_space, slot::stage2, slots_.stage2(), Rights::map));
     }
 
     bool make_vcpus() {
@@ -241,9 +257,8 @@ private:
     }
 
     bool seal() {
-        const Selector single[] = {
-            slots_.ram(0),   slots_.ram(1),        slots_.ram_for_stage2(0), slots_.ram_for_stage2(1),
-            slots_.stage2(), slots_.shared_info(), slots_.console_ring()};
+        const Selector single[] = {slots_.ram(0),        slots_.ram(1),         slots_.stage2(),
+                                   slots_.shared_info(), slots_.console_ring(), slots_.holes()};
         for (const Selector each : single) {
             if (!good(put_into_vault(each))) {
                 return false;

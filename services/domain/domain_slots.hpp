@@ -35,8 +35,9 @@ public:
     constexpr Selector console_sender() const { return at(12); }
     constexpr Selector fault_events() const { return at(13); } ///< stays from one life of the domain to the next
     constexpr Selector high_memory() const { return at(14); }  ///< the Untyped of RAM above 4 GiB, if there is some
-    constexpr Selector spawned() const { return at(15); }
-    static_assert(15 + spawn_slots <= stride);
+    constexpr Selector holes() const { return at(15); }        ///< the monitor's bits of RAM that the guest gave back
+    constexpr Selector spawned() const { return at(16); }
+    static_assert(16 + spawn_slots <= stride);
 
 private:
     constexpr Selector at(std::uint32_t offset) const { return Selector{base_ + offset}; }

@@ -37,6 +37,10 @@ constexpr std::uint64_t range_bytes(std::uint64_t bytes) {
     const std::uint64_t unit = bytes >= large_page_size ? large_page_size : page_size;
     return divide_up(bytes, unit) * unit;
 }
+/// What it takes of an Untyped, wherever that has come to.
+constexpr std::uint64_t with_alignment(std::uint64_t bytes) {
+    return bytes < large_page_size ? bytes : range_bytes(bytes) + large_page_size;
+}
 } // namespace sizes
 
 /// Stage 2: object and root, tables for RAM even when a guest makes the kernel split every large page of it, for the
@@ -51,11 +55,18 @@ constexpr std::uint64_t stage2_pages(const MemoryPlan& plan) {
     return sizes::capped(fixed + directories + leaves + above_ram);
 }
 
+/// The monitor's bits, one for each page of RAM (layout::hole_bits_address).
+constexpr std::uint64_t hole_bytes(const MemoryPlan& plan) {
+    const std::uint64_t pages = (plan.low_bytes + plan.high_bytes) / page_size;
+    return sizes::range_bytes(sizes::divide_up(pages, 64) * 8);
+}
+
 /// The monitor's address space: its own mappings, and RAM by large pages but for the ends of its two ranges.
 constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
     constexpr std::uint64_t vcpu_state_and_shared_info = 4;
     constexpr std::uint64_t window_ends = 2 + 2;
-    return sizes::capped(spawn_table_pages + vcpu_state_and_shared_info + window_ends +
+    const std::uint64_t holes = 2 + sizes::divide_up(hole_bytes(plan), large_page_size);
+    return sizes::capped(spawn_table_pages + vcpu_state_and_shared_info + window_ends + holes +
                          sizes::divide_up(plan.ram_end(), guest_layout::gib));
 }
 
@@ -63,7 +74,7 @@ constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
 /// piece. `monitor`: what the spawn takes.
 constexpr std::uint64_t domain_bytes(const MemoryPlan& plan, std::uint32_t vcpus, std::uint64_t monitor) {
     return sizes::range_bytes(plan.low_bytes) + stage2_pages(plan) * page_size + monitor +
-           sizes::range_bytes(grant_bytes) + vcpus * sizes::vcpu_bytes +
+           sizes::range_bytes(grant_bytes) + sizes::with_alignment(hole_bytes(plan)) + vcpus * sizes::vcpu_bytes +
            sizes::range_bytes(vault_slots * sizes::slot_bytes) + sizes::small_objects;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -50,6 +51,23 @@ public:
     }
     void set(DomId domain, std::uint64_t bit) {
         storage_[parts_[domain.value].first + bit / 64] |= std::uint64_t{1} << (bit % 64);
+    }
+
+    void clear(DomId domain, std::uint64_t bit) {
+        storage_[parts_[domain.value].first + bit / 64] &= ~(std::uint64_t{1} << (bit % 64));
+    }
+    /// The first bit from `from` on that is set; `end` if none is before that.
+    std::uint64_t next_set(DomId domain, std::uint64_t from, std::uint64_t end) const {
+        const std::uint64_t first = parts_[domain.value].first;
+        while (from < end) {
+            const std::uint64_t word = storage_[first + from / 64] >> (from % 64);
+            if (word != 0) {
+                const std::uint64_t found = from + static_cast<std::uint64_t>(std::countr_zero(word));
+                return found < end ? found : end;
+            }
+            from = (from / 64 + 1) * 64;
+        }
+        return end;
     }
 
     std::uint64_t free_words() const { return storage_.size() - used_; }

@@ -15,6 +15,11 @@ std::uint64_t Physmap::bit_of(const Domain& domain, Gfn gfn) {
     return no_bit;
 }
 
+Gfn Physmap::frame_of(const Domain& domain, std::uint64_t bit) {
+    const RamRange& low = domain.ram[0];
+    return bit < low.pages ? Gfn{low.first.value + bit} : Gfn{domain.ram[1].first.value + (bit - low.pages)};
+}
+
 Physmap::Special* Physmap::special_at(Domain& domain, Gfn gfn) {
     for (Special& special : domain.special) {
         if (special.slot != no_selector && special.gfn == gfn) {
@@ -28,6 +33,20 @@ void Physmap::forget(DomId domain, Special& special) {
     access_.drop(special.slot);
     give_back_slot(domain, special.slot);
     special = {};
+}
+
+bool Physmap::take_away(DomId id, Domain& domain, Gfn gfn) {
+    const auto frame = domain.moved.frame_at(gfn);
+    const std::uint64_t bit = bit_of(domain, frame ? *frame : gfn);
+    if (frame) {
+        (void)domain.moved.remove(gfn);
+    } else if (bit == no_bit || gone_.test(id, bit)) {
+        return false;
+    } else {
+        gone_.set(id, bit);
+    }
+    domain.hint = bit < domain.hint ? bit : domain.hint;
+    return true;
 }
 
 Selector Physmap::take_slot(DomId domain) {
@@ -121,9 +140,7 @@ std::int32_t Physmap::add(DomId domain, Frame frame, Gfn gfn) {
         forget(domain, special);
     }
     special = {gfn, slot};
-    if (is_ram(domain, *owner, gfn)) {
-        // As in Xen, what was there is given back.
-        gone_.set(domain, bit_of(*owner, gfn));
+    if (take_away(domain, *owner, gfn)) { // as in Xen, what was there is given back
         owner->pages -= 1;
     }
     if (owner->max_gfn < gfn) {
@@ -147,7 +164,7 @@ std::int32_t Physmap::remove(DomId domain, Gfn gfn) {
     if (const std::int32_t error = access_.unmap(domain, gfn, 1); error != 0) {
         return error;
     }
-    gone_.set(domain, bit_of(*owner, gfn)); // out of sight, but still on the domain's account
+    (void)take_away(domain, *owner, gfn); // out of sight, but still on the domain's account
     return 0;
 }
 
@@ -169,8 +186,7 @@ std::uint64_t Physmap::decrease(DomId domain, std::span<const std::uint64_t> ext
         }
         for (std::uint64_t i = 0; i < count; ++i) {
             const Gfn gfn{first + i};
-            if (is_ram(domain, *owner, gfn)) {
-                gone_.set(domain, bit_of(*owner, gfn));
+            if (take_away(domain, *owner, gfn)) {
                 owner->pages -= 1;
             } else {
                 forget(domain, *special_at(*owner, gfn));
@@ -178,6 +194,131 @@ std::uint64_t Physmap::decrease(DomId domain, std::span<const std::uint64_t> ext
         }
     }
     return extents.size();
+}
+
+/// One page for a place where the page that began there is not to be had; together with its predecessor if it is the
+/// next in both respects.
+bool Physmap::bring_from_elsewhere(DomId id, Domain& domain, Gfn gfn, Moves& moves) {
+    const std::uint64_t end = domain.max_pages;
+    std::uint64_t bit = gone_.next_set(id, domain.hint, end);
+    while (bit < end && domain.moved.place_of(frame_of(domain, bit))) {
+        bit = gone_.next_set(id, bit + 1, end);
+    }
+    domain.hint = bit;
+    if (bit == end) {
+        return false;
+    }
+    const Gfn frame = frame_of(domain, bit);
+    if (moves.count_ != 0) {
+        MovedRun& last = moves.run_[moves.count_ - 1];
+        const bool next = gfn.value == last.gfn.value + last.pages && frame.value == last.frame.value + last.pages &&
+                          last.pages < MovedPages::max_run_pages;
+        if (next && domain.moved.extend(last.gfn)) {
+            last.pages += 1;
+            return true;
+        }
+    }
+    if (moves.count_ == Moves::max_runs || !domain.moved.add(gfn, frame, 1)) {
+        return false;
+    }
+    moves.run_[moves.count_++] = {gfn, frame, 1};
+    return true;
+}
+
+bool Physmap::populate_extent(DomId id, Domain& domain, Gfn first, std::uint64_t count, Moves& moves) {
+    if (first.value >= gfn_limit || count > gfn_limit - first.value || count > domain.max_pages - domain.pages) {
+        return false;
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const Gfn gfn{first.value + i};
+        if (is_ram(id, domain, gfn) || special_at(domain, gfn) != nullptr) {
+            return false;
+        }
+    }
+    const Moves before = moves;
+    // Those at home first, so that nothing else takes them.
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (const Gfn gfn{first.value + i}; is_free(id, domain, gfn)) {
+            gone_.clear(id, bit_of(domain, gfn));
+        }
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const Gfn gfn{first.value + i};
+        if (!is_ram(id, domain, gfn) && !bring_from_elsewhere(id, domain, gfn, moves)) {
+            for (std::uint64_t j = 0; j < count; ++j) {
+                (void)take_away(id, domain, Gfn{first.value + j});
+            }
+            moves = before;
+            return false;
+        }
+    }
+    domain.pages += count;
+    if (domain.max_gfn.value < first.value + count - 1) {
+        domain.max_gfn = Gfn{first.value + count - 1};
+    }
+    return true;
+}
+
+std::uint64_t Physmap::populate(DomId domain, std::span<const std::uint64_t> extents, std::uint32_t order,
+                                Moves& moves) {
+    moves.clear();
+    Domain* owner = find(domain);
+    if (owner == nullptr || order > max_order) {
+        return 0;
+    }
+    std::uint64_t done = 0;
+    while (done < extents.size() &&
+           populate_extent(domain, *owner, Gfn{extents[done]}, std::uint64_t{1} << order, moves)) {
+        ++done;
+    }
+    return done;
+}
+
+std::uint64_t Physmap::increase(DomId domain, std::uint64_t extents, std::uint32_t order) {
+    Domain* owner = find(domain);
+    if (owner == nullptr || order > max_order) {
+        return 0;
+    }
+    const std::uint64_t room = (owner->max_pages - owner->pages) >> order;
+    const std::uint64_t done = extents < room ? extents : room;
+    owner->pages += done << order;
+    return done;
+}
+
+std::int32_t Physmap::move(DomId domain, Gfn from, Gfn to, Gfn& frame) {
+    Domain* owner = find(domain);
+    if (owner == nullptr) {
+        return -XEN_ESRCH;
+    }
+    if (to.value >= gfn_limit || !is_ram(domain, *owner, from) || special_at(*owner, from) != nullptr) {
+        return -XEN_EINVAL;
+    }
+    const auto moved = owner->moved.frame_at(from);
+    frame = moved ? *moved : from;
+    if (from == to) {
+        return 0;
+    }
+    if (to != frame && owner->moved.full()) {
+        return -XEN_ENOMEM;
+    }
+    if (const std::int32_t error = access_.unmap(domain, from, 1); error != 0) {
+        return error;
+    }
+    if (Special* displaced = special_at(*owner, to); displaced != nullptr) {
+        forget(domain, *displaced);
+    } else if (take_away(domain, *owner, to)) {
+        owner->pages -= 1;
+    }
+    (void)take_away(domain, *owner, from);
+    if (to == frame) {
+        gone_.clear(domain, bit_of(*owner, to));
+    } else {
+        (void)owner->moved.add(to, frame, 1);
+    }
+    if (owner->max_gfn < to) {
+        owner->max_gfn = to;
+    }
+    return 0;
 }
 
 } // namespace bulkhead::memory

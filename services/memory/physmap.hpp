@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands where in each domain's guest-physical address space, as far as XENMEM operations change it: which of its
-// RAM is still there, and where the special frames (shared_info, grant-table frames) are. Results as public/memory.h
-// and Xen give them.
+// RAM is still there, which lies elsewhere than where it began, and where the special frames (shared_info, grant-table
+// frames) are. Memory that a domain gives back stays its own: it gets it again, and nobody else does. Results as
+// public/memory.h and Xen give them.
 // It must not know: messages, or how anything gets mapped.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <span>
 
 #include <bulkhead/fair_pool.hpp>
+#include <bulkhead/moved_pages.hpp>
 #include <bulkhead/xen.hpp>
 
 #include "page_bits.hpp"
@@ -45,6 +47,26 @@ struct RamRange {
     std::uint64_t pages{0};
 };
 
+/// RAM for a guest frame number that is not where it began.
+struct MovedRun {
+    Gfn gfn{}, frame{};
+    std::uint32_t pages{0};
+};
+
+/// What `populate` tells its caller: which pages come from elsewhere. All others are where they began.
+class Moves {
+public:
+    static constexpr std::uint32_t max_runs = 16;
+
+    std::span<const MovedRun> runs() const { return {run_.data(), count_}; }
+    void clear() { count_ = 0; }
+
+private:
+    friend class Physmap;
+    std::array<MovedRun, max_runs> run_{};
+    std::uint32_t count_{0};
+};
+
 class Physmap {
 public:
     /// Largest extent that an unprivileged domain may name: 2 MiB.
@@ -74,6 +96,17 @@ public:
     /// Gives the extents back, in order, until one is not wholly there. Returns how many were.
     [[nodiscard]] std::uint64_t decrease(DomId domain, std::span<const std::uint64_t> extents, std::uint32_t order);
 
+    /// Brings pages to where nothing is, in order, until an extent cannot be done as a whole: the domain has all its
+    /// memory, something is there, or too many pages would lie apart from where they began. Returns how many were.
+    /// The caller maps the pages.
+    [[nodiscard]] std::uint64_t populate(DomId domain, std::span<const std::uint64_t> extents, std::uint32_t order,
+                                         Moves& moves);
+    /// Pages that are the domain's and nowhere. Returns the extents done.
+    [[nodiscard]] std::uint64_t increase(DomId domain, std::uint64_t extents, std::uint32_t order);
+    /// The page at `from` belongs at `to`, in place of what was there. `frame`: where it began. The caller maps it,
+    /// over RAM that may still be mapped there.
+    [[nodiscard]] std::int32_t move(DomId domain, Gfn from, Gfn to, Gfn& frame);
+
     std::uint32_t free_slots() const { return slots_.free(); }
     std::uint64_t pages(DomId domain) const { return has(domain) ? domains_[domain.value].pages : 0; }
     std::uint64_t max_pages(DomId domain) const { return has(domain) ? domains_[domain.value].max_pages : 0; }
@@ -90,7 +123,9 @@ private:
     struct Domain {
         bool present{false};
         std::array<RamRange, max_ranges> ram{};
-        std::uint64_t pages{0};     ///< RAM that the domain has not given back
+        std::uint64_t pages{0}; ///< RAM that the domain has not given back
+        std::uint64_t hint{0};  ///< page bits before this one are frames that are not free
+        MovedPages moved{};
         std::uint64_t max_pages{0}; ///< what it began with
         Gfn max_gfn{};              ///< only ever grows, as Xen's
         std::array<Special, 1 + max_grant_frames> special{};
@@ -109,10 +144,24 @@ private:
     /// The page's bit, or `no_bit` if that was never RAM.
     static constexpr std::uint64_t no_bit = ~std::uint64_t{0};
     static std::uint64_t bit_of(const Domain& domain, Gfn gfn);
-    bool is_ram(DomId id, const Domain& domain, Gfn gfn) const {
+    static Gfn frame_of(const Domain& domain, std::uint64_t bit);
+    /// The page that began there is there.
+    bool is_home(DomId id, const Domain& domain, Gfn gfn) const {
         const std::uint64_t bit = bit_of(domain, gfn);
         return bit != no_bit && !gone_.test(id, bit);
     }
+    bool is_ram(DomId id, const Domain& domain, Gfn gfn) const {
+        return is_home(id, domain, gfn) || domain.moved.frame_at(gfn).has_value();
+    }
+    /// It began in RAM and is nowhere.
+    bool is_free(DomId id, const Domain& domain, Gfn frame) const {
+        const std::uint64_t bit = bit_of(domain, frame);
+        return bit != no_bit && gone_.test(id, bit) && !domain.moved.place_of(frame);
+    }
+    /// The page of RAM there, if there is one, is not there any more; whose it is is not changed.
+    bool take_away(DomId id, Domain& domain, Gfn gfn);
+    bool populate_extent(DomId id, Domain& domain, Gfn first, std::uint64_t count, Moves& moves);
+    bool bring_from_elsewhere(DomId id, Domain& domain, Gfn gfn, Moves& moves);
     static Special* special_at(Domain& domain, Gfn gfn);
     void forget(DomId domain, Special& special);
     Selector take_slot(DomId domain);

@@ -156,6 +156,24 @@ std::int32_t Service::add_to_physmap(DomId caller, const bulkhead_MemoryAddToPhy
     return physmap_.add(caller, frame, Gfn{request.gfn});
 }
 
+void Service::populate(DomId caller, const bulkhead_MemoryPopulate& request, Reply& reply) {
+    Moves moves;
+    reply.value = physmap_.populate(caller, std::span{request.gfn, request.gfn_count}, request.order, moves);
+    static_assert(sizeof reply.moved / sizeof reply.moved[0] == Moves::max_runs);
+    for (const MovedRun& run : moves.runs()) {
+        reply.moved[reply.moved_count++] = {run.gfn.value, run.frame.value, run.pages};
+    }
+}
+
+void Service::move(DomId caller, const bulkhead_MemoryMove& request, Reply& reply) {
+    Gfn frame{};
+    reply.result = physmap_.move(caller, Gfn{request.from}, Gfn{request.to}, frame);
+    if (reply.result == 0) {
+        reply.moved[0] = {request.to, frame.value, 1};
+        reply.moved_count = 1;
+    }
+}
+
 std::int32_t Service::query(DomId caller, const bulkhead_MemoryQuery& request, std::uint64_t& value) const {
     if (!physmap_.has(caller)) {
         return -XEN_ESRCH;
@@ -190,9 +208,13 @@ bool Service::handle_monitor(const Request& request, Reply& reply, DomId caller)
                                         r.decrease_reservation.order);
         return true;
     case bulkhead_MemoryRequest_populate_tag:
-        // The page given back cannot be had again: what a domain gave up nobody holds a capability to. The answer of a
-        // domain at its limit: no extent done.
-        reply.value = 0;
+        populate(caller, r.populate, reply);
+        return true;
+    case bulkhead_MemoryRequest_increase_reservation_tag:
+        reply.value = physmap_.increase(caller, r.increase_reservation.extents, r.increase_reservation.order);
+        return true;
+    case bulkhead_MemoryRequest_move_tag:
+        move(caller, r.move, reply);
         return true;
     case bulkhead_MemoryRequest_query_tag:
         reply.result = query(caller, r.query, reply.value);

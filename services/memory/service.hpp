@@ -67,6 +67,8 @@ private:
     std::int32_t release(std::uint32_t id);
     std::int32_t add_domain(const bulkhead_MemoryAddDomain& request, CapsIn& in);
     std::int32_t add_to_physmap(DomId caller, const bulkhead_MemoryAddToPhysmap& request);
+    void populate(DomId caller, const bulkhead_MemoryPopulate& request, Reply& reply);
+    void move(DomId caller, const bulkhead_MemoryMove& request, Reply& reply);
     std::int32_t query(DomId caller, const bulkhead_MemoryQuery& request, std::uint64_t& value) const;
 
     KernelUntypeds untypeds_;

@@ -15,6 +15,7 @@
 #include "guest_access.hpp"
 #include "guest_log.hpp"
 #include "guest_memory.hpp"
+#include "hypercall/continuation.hpp"
 #include "shared_layout.hpp"
 #include "vcpu.hpp"
 
@@ -75,6 +76,7 @@ struct Domain {
     E820Entry e820[max_e820]{};
     std::uint32_t e820_count{0};
     GuestLog log;
+    Continuations continuations; ///< hypercalls that are not finished
 
     bool ended{false};
     std::uint32_t shutdown_reason{0};

@@ -57,18 +57,43 @@ void GuestMemory::clear_overlay(Gfn gfn) {
     }
 }
 
+GuestMemory::Place GuestMemory::place_of(Gfn frame) const {
+    for (std::uint32_t i = 0; i < range_count_; ++i) {
+        const Range& r = ranges_[i];
+        const std::uint64_t index = frame.value - (r.first >> page_shift);
+        const std::uint64_t pages = r.bytes >> page_shift;
+        if (frame.value >= (r.first >> page_shift) && index < pages) {
+            return {i, index, pages - index, r.host + (index << page_shift)};
+        }
+    }
+    return {0, 0, 0, nullptr};
+}
+
+MovedPages::Removed GuestMemory::take_away(Gfn gfn) {
+    const MovedPages::Removed moved = moved_.remove(gfn);
+    if (const Place place = place_of(gfn); !moved.found && place.pages != 0 && holes_ != nullptr) {
+        const std::uint64_t bit = hole_bit(place);
+        holes_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+    }
+    return moved;
+}
+
+void GuestMemory::put_back(Gfn gfn) {
+    if (const Place place = place_of(gfn); place.pages != 0 && holes_ != nullptr) {
+        const std::uint64_t bit = hole_bit(place);
+        holes_[bit / 64] &= ~(std::uint64_t{1} << (bit % 64));
+    }
+}
+
 std::uint8_t* GuestMemory::page(Gfn gfn) const {
     if (const Overlay* over = find_overlay(gfn)) {
         return over->page;
     }
-    for (std::uint32_t i = 0; i < range_count_; ++i) {
-        const Range& r = ranges_[i];
-        const std::uint64_t index = gfn.value - (r.first >> page_shift);
-        if (gfn.value >= (r.first >> page_shift) && index < (r.bytes >> page_shift)) {
-            return r.host + (index << page_shift);
-        }
+    if (const auto frame = moved_.frame_at(gfn)) {
+        return place_of(*frame).host;
     }
-    return nullptr;
+    const Place place = place_of(gfn);
+    return place.pages == 0 || is_hole(place) ? nullptr : place.host;
 }
 
 std::uint8_t* GuestMemory::in_page(GuestPhys address, std::size_t size) const {

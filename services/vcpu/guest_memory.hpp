@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The window over the guest's RAM, by guest-physical address: every access is checked against what the guest has there.
-// It must not know: guest-virtual addresses, page tables, what the bytes mean.
+// The window shows all of the domain's RAM, always; what the guest has given back, and what it has elsewhere than where
+// it began, is kept here. It must not know: guest-virtual addresses, page tables, what the bytes mean.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include <bulkhead/moved_pages.hpp>
 #include <bulkhead/slots.hpp>
 
 namespace bulkhead::vcpu {
@@ -30,6 +32,25 @@ public:
     void clear_overlay(Gfn gfn);
     bool has_room_for_overlay(Gfn gfn) const { return find_overlay(gfn) != nullptr || overlay_count_ < max_overlays; }
 
+    /// A bit for each page of RAM, all clear, for the pages that are not there. For all RAM, after the last add_ram.
+    void set_hole_bits(std::uint64_t* bits) { holes_ = bits; }
+    /// The guest has no RAM at that frame number any more.
+    MovedPages::Removed take_away(Gfn gfn);
+    /// It has there what began there.
+    void put_back(Gfn gfn);
+    /// It has there what began at `frame`. The run's number, or nothing: no room.
+    [[nodiscard]] std::optional<std::uint32_t> put_elsewhere(Gfn gfn, Gfn frame, std::uint32_t pages) {
+        return moved_.add(gfn, frame, pages);
+    }
+    /// Which range of RAM, in the order of add_ram, began at that frame number, and what of it follows from there.
+    struct Place {
+        std::uint32_t range;
+        std::uint64_t page;  ///< in the range
+        std::uint64_t pages; ///< to the range's end; 0: no RAM began there
+        std::uint8_t* host;
+    };
+    Place place_of(Gfn frame) const;
+
     /// The page that the guest has at that frame, or nullptr.
     std::uint8_t* page(Gfn gfn) const;
     /// The same, but only RAM of the guest's own that nothing lies over: memory that stays where it is.
@@ -53,11 +74,22 @@ private:
         std::uint8_t* page;
     };
 
+    /// The page's bit in holes_.
+    std::uint64_t hole_bit(const Place& place) const {
+        return (place.range == 0 ? 0 : ranges_[0].bytes >> page_shift) + place.page;
+    }
+    bool is_hole(const Place& place) const {
+        const std::uint64_t bit = hole_bit(place);
+        return holes_ != nullptr && ((holes_[bit / 64] >> (bit % 64)) & 1) != 0;
+    }
     const Overlay* find_overlay(Gfn gfn) const;
+    static_assert(max_ranges == 2);
     bool covers(GuestPhys address, std::size_t size) const;
 
     Range ranges_[max_ranges]{};
     Overlay overlays_[max_overlays]{};
+    std::uint64_t* holes_{nullptr};
+    MovedPages moved_;
     std::uint32_t range_count_{0};
     std::uint32_t overlay_count_{0};
 };

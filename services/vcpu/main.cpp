@@ -69,7 +69,8 @@ void send_line(std::span<const char> line) {
     alignas(Monitor) static std::uint8_t storage[sizeof(Monitor)];
     const Mappings mappings{static_cast<std::uint8_t*>(sys::pointer(layout::guest_window)),
                             static_cast<shared_info*>(sys::pointer(layout::shared_info_address)),
-                            static_cast<VcpuState*>(sys::pointer(layout::vcpu_state_address)), &own_event_page()};
+                            static_cast<VcpuState*>(sys::pointer(layout::vcpu_state_address)), &own_event_page(),
+                            static_cast<std::uint64_t*>(sys::pointer(layout::hole_bits_address))};
     Monitor& monitor = *new (storage) Monitor{Processor{host_cpuid, host_now}, mappings};
     monitor.domain().log.set_sink(send_line);
     if (const char* wrong = monitor.start(message)) {

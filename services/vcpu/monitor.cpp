@@ -65,6 +65,7 @@ const char* Monitor::start(const bulkhead_MonitorStart& message) {
             return "overlapping memory ranges";
         }
     }
+    d.memory.set_hole_bits(mappings_.hole_bits);
     if (!read_memory_map(d)) {
         return "no memory map in the start info";
     }

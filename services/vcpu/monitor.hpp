@@ -15,6 +15,7 @@ struct Mappings {
     shared_info* shared;
     VcpuState* states; ///< a page each
     EventPage* events;
+    std::uint64_t* hole_bits; ///< see GuestMemory
 };
 
 class Monitor {

@@ -44,8 +44,11 @@ inline constexpr Selector master_domain{28};
 inline constexpr Selector own_portal{29}; ///< portal whose handler is the component's main thread [control]
 
 // services/vcpu (a monitor)
-inline constexpr Selector vcpu{16};   ///< first vCPU; vCPU n at vcpu + n
-inline constexpr Selector stage2{48}; ///< not given to monitors in this version; reserved
+inline constexpr Selector vcpu{16};        ///< first vCPU; vCPU n at vcpu + n
+inline constexpr Selector stage2{48};      ///< its domain's [map]: where pages of RAM go that are not where they began
+inline constexpr Selector guest_ram{49};   ///< and + 1: the domain's RAM as it is mapped in stage 2 [rwx | derive]
+inline constexpr Selector moved_pages{64}; ///< pieces of it that are mapped elsewhere
+inline constexpr std::uint32_t max_moved_runs = 32;
 inline constexpr Selector first_port{
     4096}; ///< slot of event-channel port p is first_port + p: EventSet [write], badged by its receiver
 inline constexpr std::uint32_t monitor_slots = 8192;
@@ -67,6 +70,7 @@ inline constexpr std::uint64_t stack_bytes = 64 * 1024;
 // monitors
 inline constexpr UserVirt vcpu_state_address{0x7000'1000'0000}; ///< vCPU n at + n * 4096
 inline constexpr UserVirt shared_info_address{0x7000'2000'0000};
+inline constexpr UserVirt hole_bits_address{0x7000'3000'0000}; ///< a bit per page of RAM: the guest does not have it
 inline constexpr UserVirt guest_window{
     0x1000'0000'0000}; ///< guest-physical address g at guest_window + g, where g is RAM
 

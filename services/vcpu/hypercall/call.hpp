@@ -23,6 +23,8 @@ struct Call {
     std::uint64_t arg[max_arguments];
     bool wide;                ///< the caller runs 64-bit code: the layouts are the 64-bit ones
     bool in_multicall{false}; ///< one does not nest in another
+    Tsc started{};            ///< when this slice of the call began
+    bool again{false};        ///< the operation is not finished: the guest executes its instruction again
 };
 
 struct Operation {
@@ -36,7 +38,7 @@ xen::Result run_operation(Call& call, std::uint64_t number, std::span<const Oper
 xen::Result dispatch(Call& call);
 
 /// ExitReason::hypercall: takes number and arguments from the registers, puts the result there, finishes the
-/// instruction.
+/// instruction; or leaves all as it is, for the call to go on later.
 void handle_hypercall(Domain& d, Vcpu& v);
 
 // The hypercalls that have operations, one file each.

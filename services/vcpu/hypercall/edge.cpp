@@ -68,11 +68,16 @@ void handle_hypercall(Domain& d, Vcpu& v) {
     xen::Result result = -XEN_EPERM;
     if (may_call(s)) {
         const std::uint64_t low = wide ? ~std::uint64_t{0} : 0xffff'ffff;
-        Call call{d, v, d.access(v), gpr(s, Gpr::rax) & low, {}, wide};
+        Call call{d, v, d.access(v), gpr(s, Gpr::rax) & low, {}, wide, false, d.processor.now()};
         for (std::size_t i = 0; i < std::size(arguments64); ++i) {
             call.arg[i] = gpr(s, (wide ? arguments64 : arguments32)[i]) & low;
         }
         result = dispatch(call);
+        if (call.again && !d.ended) {
+            s.interrupt_shadow = 0; // like that of any instruction that lets interrupts in half way
+            v.touch(VcpuGroups::ip);
+            return;
+        }
     }
     const auto bits = static_cast<std::uint64_t>(result);
     gpr(s, Gpr::rax) = wide ? bits : bits & 0xffff'ffff;

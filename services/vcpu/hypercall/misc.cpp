@@ -5,6 +5,7 @@
 
 #include <guest_multicall.layout.hpp>
 
+#include "continuation.hpp"
 #include "runstate.hpp"
 
 namespace bulkhead::vcpu {
@@ -37,18 +38,38 @@ constexpr Operation console_operations[] = {
     {CONSOLEIO_read, console_read},
 };
 
+/// A multicall under way: the entry that is next, or its copy while its own operation is not finished.
+struct Multicall {
+    std::uint64_t op, args[Call::max_arguments];
+    std::uint32_t index;
+    bool under_way;
+};
+
 /// An entry's result is written where the entry is, before the next one runs.
-xen::Result run_entry(Call& call, std::uint64_t entry_address) {
-    return with_in_out<bulkhead_guest_MulticallEntry>(
-        call, entry_address, [&](bulkhead_guest_MulticallEntry& entry) -> xen::Result {
-            Call inner{call.d, call.v, call.access, entry.op, {}, call.wide, true};
-            for (std::size_t i = 0; i < std::size(entry.args); ++i) {
-                inner.arg[i] = entry.args[i];
-            }
-            const auto result = static_cast<std::uint64_t>(dispatch(inner));
-            entry.result = call.wide ? result : result & 0xffff'ffff; // as a register would have it
-            return 0;
-        });
+xen::Result run_entry(Call& call, Multicall& m) {
+    using Entry = bulkhead_guest_MulticallEntry;
+    const std::uint64_t address = call.arg[0] + m.index * layout_bytes<Entry>(call.wide);
+    Entry entry{};
+    if (!m.under_way) {
+        if (!read_argument(call, address, entry) || !results_writable<Entry>(call, address)) {
+            return -XEN_EFAULT;
+        }
+        m.op = entry.op;
+        for (std::size_t i = 0; i < std::size(entry.args); ++i) {
+            m.args[i] = entry.args[i];
+        }
+    }
+    Call inner{call.d, call.v, call.access, m.op, {}, call.wide, true, call.started};
+    for (std::size_t i = 0; i < std::size(m.args); ++i) {
+        inner.arg[i] = m.args[i];
+    }
+    const auto result = static_cast<std::uint64_t>(dispatch(inner));
+    m.under_way = inner.again;
+    if (m.under_way) {
+        return 0;
+    }
+    entry.result = call.wide ? result : result & 0xffff'ffff; // as a register would have it
+    return write_results(call, address, entry);
 }
 
 } // namespace
@@ -77,11 +98,15 @@ xen::Result multicall(Call& call) {
         return -XEN_EINVAL;
     }
     const auto count = static_cast<std::uint32_t>(call.arg[1]);
-    for (std::uint32_t i = 0; i < count && !call.d.ended; ++i) {
-        const xen::Result result =
-            run_entry(call, call.arg[0] + i * layout_bytes<bulkhead_guest_MulticallEntry>(call.wide));
-        if (result != 0) {
+    Multicall m{};
+    (void)resume(call, m);
+    while (m.index < count && !call.d.ended) {
+        if (const xen::Result result = run_entry(call, m); result != 0) {
             return result;
+        }
+        m.index += m.under_way ? 0u : 1u;
+        if (m.index < count && suspend(call, m)) {
+            return 0;
         }
     }
     return 0;

@@ -207,46 +207,213 @@ TEST_CASE_METHOD(Fixture, "decrease_reservation", "[memory]") {
     CHECK(physmap->pages(d) == 1024 + 64 - 4 - 512 - 1 - 1);
 }
 
+TEST_CASE_METHOD(Fixture, "populate_physmap brings pages back where they began", "[memory]") {
+    using Extents = std::vector<std::uint64_t>;
+    Moves moves;
+    constexpr std::uint64_t all = 1024 + 64;
+    CHECK(physmap->populate(d, Extents{5}, 0, moves) == 0); // it has all it may have
+    REQUIRE(physmap->decrease(d, Extents{5, 6, 0x10'0001}, 0) == 3);
+    CHECK(physmap->populate(d, Extents{0x10'0001, 7, 5}, 0, moves) == 1); // the second is there
+    CHECK(moves.runs().empty());
+    CHECK(physmap->pages(d) == all - 2);
+    CHECK(physmap->populate(d, Extents{4}, 1, moves) == 0);
+    CHECK(physmap->populate(d, Extents{5}, 1, moves) == 1); // no alignment is asked for
+    CHECK(physmap->pages(d) == all);
+    REQUIRE(physmap->decrease(d, Extents{512}, 9) == 1);
+    CHECK(physmap->populate(d, Extents{512}, 10, moves) == 0);
+    CHECK(physmap->populate(d, Extents{512, 512}, 9, moves) == 1);
+    CHECK(physmap->pages(d) == all);
+    CHECK(physmap->populate(DomId{9}, Extents{0}, 0, moves) == 0);
+    CHECK(physmap->populate(d, Extents{}, 0, moves) == 0);
+    REQUIRE(physmap->add(d, shared_info_frame, Gfn{9}) == 0);
+    CHECK(physmap->populate(d, Extents{9}, 0, moves) == 0); // something is there
+    CHECK(physmap->populate(d, Extents{Physmap::gfn_limit}, 0, moves) == 0);
+    CHECK(physmap->populate(d, Extents{~std::uint64_t{0}}, 0, moves) == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "populate_physmap elsewhere takes frames that were given back", "[memory]") {
+    using Extents = std::vector<std::uint64_t>;
+    Moves moves;
+    REQUIRE(physmap->decrease(d, Extents{64}, 5) == 1);
+    REQUIRE(physmap->populate(d, Extents{0x5000, 0x5001, 0x6000}, 0, moves) == 3);
+    REQUIRE(moves.runs().size() == 2);
+    CHECK(moves.runs()[0].gfn == Gfn{0x5000});
+    CHECK(moves.runs()[0].frame == Gfn{64});
+    CHECK(moves.runs()[0].pages == 2);
+    CHECK(moves.runs()[1].frame == Gfn{66});
+    CHECK(physmap->max_gfn(d) == Gfn{0x10'003f});
+    SECTION("home pages of an extent are not given away for its others") {
+        REQUIRE(physmap->decrease(d, Extents{1023}, 0) == 1);
+        REQUIRE(physmap->populate(d, Extents{1023}, 2, moves) == 1);
+        REQUIRE(moves.runs().size() == 1);
+        CHECK(moves.runs()[0].gfn == Gfn{1024});
+        CHECK(moves.runs()[0].frame == Gfn{67});
+        CHECK(moves.runs()[0].pages == 3);
+    }
+    SECTION("where a page began while it is elsewhere, another one comes") {
+        REQUIRE(physmap->populate(d, Extents{64}, 0, moves) == 1);
+        REQUIRE(moves.runs().size() == 1);
+        CHECK(moves.runs()[0].frame == Gfn{67});
+        REQUIRE(physmap->decrease(d, Extents{0x5000}, 0) == 1); // frame 64 is free again
+        REQUIRE(physmap->populate(d, Extents{0x7000}, 0, moves) == 1);
+        CHECK(moves.runs()[0].frame == Gfn{64});
+    }
+    SECTION("a page elsewhere is given back, removed and replaced like any") {
+        CHECK(physmap->remove(d, Gfn{0x6000}) == 0);
+        CHECK(physmap->remove(d, Gfn{0x6000}) == -XEN_ENOENT);
+        const std::uint64_t pages = physmap->pages(d);
+        REQUIRE(physmap->add(d, shared_info_frame, Gfn{0x5001}) == 0);
+        CHECK(physmap->pages(d) == pages - 1);
+        CHECK(physmap->populate(d, Extents{0x5001}, 0, moves) == 0);
+        CHECK(physmap->decrease(d, Extents{0x5000}, 1) == 1);
+        CHECK(physmap->pages(d) == pages - 2);
+    }
+    SECTION("too many pieces: fewer extents are done, and what was not done is free") {
+        REQUIRE(physmap->decrease(d, Extents{128}, 5) == 1);
+        Extents scattered;
+        for (std::uint64_t i = 0; i < 64; ++i) {
+            scattered.push_back(0x8000 + 2 * i);
+        }
+        CHECK(physmap->populate(d, scattered, 0, moves) == Moves::max_runs);
+        CHECK(physmap->populate(d, std::span{scattered}.subspan(Moves::max_runs), 0, moves) ==
+              MovedPages::max_runs - Moves::max_runs - 2);
+        const std::uint64_t pages = physmap->pages(d);
+        CHECK(physmap->populate(d, Extents{0x9000}, 0, moves) == 0);
+        CHECK(physmap->pages(d) == pages);
+        CHECK(physmap->populate(d, Extents{80}, 0, moves) == 0); // began here, but is elsewhere
+        CHECK(physmap->populate(d, Extents{150}, 0, moves) == 1);
+    }
+}
+
+TEST_CASE_METHOD(Fixture, "increase_reservation: pages that are nowhere", "[memory]") {
+    Moves moves;
+    CHECK(physmap->increase(d, 1, 0) == 0);
+    REQUIRE(physmap->decrease(d, std::vector<std::uint64_t>{0}, 3) == 1);
+    CHECK(physmap->increase(d, 3, 2) == 2);
+    CHECK(physmap->increase(d, ~std::uint64_t{0}, 0) == 0);
+    CHECK(physmap->populate(d, std::vector<std::uint64_t>{0}, 0, moves) == 0);
+    CHECK(physmap->increase(d, 1, 10) == 0);
+    CHECK(physmap->increase(DomId{9}, 1, 0) == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a page moves", "[memory]") {
+    Gfn frame{};
+    REQUIRE(physmap->move(d, Gfn{5}, Gfn{0x5000}, frame) == 0);
+    CHECK(frame == Gfn{5});
+    CHECK(stage2.at(d, 5) == -2);
+    CHECK(physmap->pages(d) == 1024 + 64);
+    CHECK(physmap->move(d, Gfn{5}, Gfn{0x5001}, frame) == -XEN_EINVAL);
+    REQUIRE(physmap->move(d, Gfn{0x5000}, Gfn{6}, frame) == 0); // over RAM, which is given back
+    CHECK(frame == Gfn{5});
+    CHECK(physmap->pages(d) == 1024 + 64 - 1);
+    REQUIRE(physmap->move(d, Gfn{6}, Gfn{5}, frame) == 0); // home
+    CHECK(frame == Gfn{5});
+    CHECK(physmap->decrease(d, std::vector<std::uint64_t>{5}, 0) == 1);
+    CHECK(physmap->move(d, Gfn{7}, Gfn{7}, frame) == 0);
+    CHECK(physmap->move(d, Gfn{7}, Gfn{Physmap::gfn_limit}, frame) == -XEN_EINVAL);
+    CHECK(physmap->move(DomId{9}, Gfn{7}, Gfn{8}, frame) == -XEN_ESRCH);
+    REQUIRE(physmap->add(d, shared_info_frame, Gfn{20}) == 0);
+    CHECK(physmap->move(d, Gfn{20}, Gfn{21}, frame) == -XEN_EINVAL);
+    REQUIRE(physmap->move(d, Gfn{7}, Gfn{20}, frame) == 0);
+    CHECK(physmap->place(d, shared_info_frame) == Physmap::nowhere);
+    stage2.unmap_error = -XEN_ENOMEM;
+    CHECK(physmap->move(d, Gfn{30}, Gfn{31}, frame) == -XEN_ENOMEM);
+    stage2.unmap_error = 0;
+    CHECK(physmap->remove(d, Gfn{30}) == 0);
+    CHECK(physmap->remove(d, Gfn{31}) == 0);
+}
+
 TEST_CASE("random operations agree with a map of frames", "[memory][property]") {
     for (std::uint32_t seed = 1; seed <= 20; ++seed) {
         INFO("seed " << seed);
         Fixture f;
-        std::map<std::uint64_t, int> model;
-        for (std::uint64_t gfn = 0; gfn < 1088; ++gfn) {
-            model[gfn < 1024 ? gfn : 0x10'0000 + gfn - 1024] = -1;
+        // Frame number -> special frame, or the page of RAM by where it began.
+        struct There {
+            int special;
+            std::uint64_t home;
+        };
+        std::map<std::uint64_t, There> model;
+        for (std::uint64_t n = 0; n < 1088; ++n) {
+            const std::uint64_t gfn = n < 1024 ? n : 0x10'0000 + n - 1024;
+            model[gfn] = {-1, gfn};
         }
-        const auto at = [&](std::uint64_t gfn) { return model.count(gfn) != 0 ? model[gfn] : -2; };
         std::mt19937 random{seed};
         std::uint64_t pages = 1088;
+        // What the caller of populate and move does in stage 2: no frame may be in two places.
+        const auto bring = [&](std::uint64_t gfn, std::uint64_t home) {
+            for (const auto& [place, there] : model) {
+                REQUIRE((there.special != -1 || there.home != home));
+            }
+            model[gfn] = {-1, home};
+            f.stage2.mapped[{f.d.value, gfn}] = FakeStage2::ram;
+        };
         for (int i = 0; i < 800; ++i) {
             const std::uint64_t gfn = random() % 3 == 0 ? 0x10'0000 - 8 + random() % 80 : random() % 64;
             const auto frame = static_cast<std::uint32_t>(random() % 5);
-            if (random() % 3 == 0) {
+            const auto order = static_cast<std::uint32_t>(random() % 3);
+            const std::uint64_t count = 1u << order;
+            std::uint64_t present = 0;
+            for (std::uint64_t j = gfn; j < gfn + count; ++j) {
+                present += model.count(j);
+            }
+            const bool was_ram = model.count(gfn) != 0 && model[gfn].special == -1;
+            switch (random() % 6) {
+            case 0:
                 REQUIRE(f.physmap->add(f.d, Frame{frame}, Gfn{gfn}) == 0);
-                pages -= at(gfn) == -1 ? 1u : 0u;
+                pages -= was_ram ? 1u : 0u;
                 for (auto it = model.begin(); it != model.end();) {
-                    it = it->second == static_cast<int>(frame) ? model.erase(it) : std::next(it);
+                    it = it->second.special == static_cast<int>(frame) ? model.erase(it) : std::next(it);
                 }
-                model[gfn] = static_cast<int>(frame);
-            } else if (random() % 2 == 0) {
-                REQUIRE(f.physmap->remove(f.d, Gfn{gfn}) == (at(gfn) == -2 ? -XEN_ENOENT : 0));
+                model[gfn] = {static_cast<int>(frame), 0};
+                break;
+            case 1:
+                REQUIRE(f.physmap->remove(f.d, Gfn{gfn}) == (model.count(gfn) == 0 ? -XEN_ENOENT : 0));
                 model.erase(gfn);
-            } else {
-                const auto order = static_cast<std::uint32_t>(random() % 3);
-                bool whole = true;
-                for (std::uint64_t j = gfn; j < gfn + (1u << order); ++j) {
-                    whole = whole && at(j) != -2;
-                }
-                REQUIRE(f.physmap->decrease(f.d, std::vector<std::uint64_t>{gfn}, order) == (whole ? 1u : 0u));
-                for (std::uint64_t j = gfn; whole && j < gfn + (1u << order); ++j) {
-                    pages -= at(j) == -1 ? 1u : 0u;
+                break;
+            case 2:
+                REQUIRE(f.physmap->decrease(f.d, std::vector<std::uint64_t>{gfn}, order) ==
+                        (present == count ? 1u : 0u));
+                for (std::uint64_t j = gfn; present == count && j < gfn + count; ++j) {
+                    pages -= model[j].special == -1 ? 1u : 0u;
                     model.erase(j);
                 }
+                break;
+            case 3:
+            case 4: {
+                Moves moves;
+                const std::uint64_t done = f.physmap->populate(f.d, std::vector<std::uint64_t>{gfn}, order, moves);
+                REQUIRE((done == 0 || (present == 0 && pages + count <= 1088)));
+                std::map<std::uint64_t, std::uint64_t> from;
+                for (const MovedRun& run : moves.runs()) {
+                    for (std::uint32_t j = 0; j < run.pages; ++j) {
+                        from[run.gfn.value + j] = run.frame.value + j;
+                    }
+                }
+                for (std::uint64_t j = gfn; done == 1 && j < gfn + count; ++j) {
+                    bring(j, from.count(j) != 0 ? from[j] : j);
+                }
+                pages += done * count;
+                break;
+            }
+            default: {
+                const std::uint64_t to = random() % 100;
+                Gfn home{};
+                const std::int32_t result = f.physmap->move(f.d, Gfn{gfn}, Gfn{to}, home);
+                REQUIRE((result == 0 || result == (was_ram ? -XEN_ENOMEM : -XEN_EINVAL)));
+                if (result == 0 && to != gfn) {
+                    REQUIRE(home.value == model[gfn].home);
+                    pages -= model.count(to) != 0 && model[to].special == -1 ? 1u : 0u;
+                    model.erase(gfn);
+                    model.erase(to);
+                    bring(to, home.value);
+                }
+            }
             }
             REQUIRE(f.physmap->pages(f.d) == pages);
-            for (std::uint64_t j = 0; j < 70; ++j) {
-                REQUIRE(f.stage2.at(f.d, j) == at(j));
-                REQUIRE(f.stage2.at(f.d, 0x10'0000 - 8 + j) == at(0x10'0000 - 8 + j));
+            for (std::uint64_t j = 0; j < 100; ++j) {
+                for (const std::uint64_t at : {j, 0x10'0000 - 8 + j}) {
+                    REQUIRE(f.stage2.at(f.d, at) == (model.count(at) != 0 ? model[at].special : -2));
+                }
             }
         }
     }

@@ -234,7 +234,7 @@ TEST_CASE_METHOD(World, "grant-table frames", "[memory]") {
     CHECK(seen(0x20) == nullptr);
 }
 
-TEST_CASE_METHOD(World, "pages given back are gone, and none comes instead", "[memory]") {
+TEST_CASE_METHOD(World, "pages given back are gone until they are asked for again", "[memory]") {
     build();
     CHECK(decrease({5, 6, 0x200}, 0) == 3);
     CHECK(seen(5) == nullptr);
@@ -249,8 +249,27 @@ TEST_CASE_METHOD(World, "pages given back are gone, and none comes instead", "[m
     request.request.populate.gfn_count = 1;
     request.request.populate.gfn[0] = 5;
     CHECK(ask(monitor, request) == 0);
-    CHECK(reply.value == 0);
-    CHECK(unmap(5) == -XEN_ENOENT);
+    CHECK(reply.value == 1);
+    CHECK(reply.moved_count == 0);
+    CHECK(seen(5) == nullptr); // mapping it is the monitor's: the component cannot
+    CHECK(query(bulkhead_MemoryQuery_What_CURRENT_RESERVATION) == ram_pages - 3 - 256);
+    request.request.populate.gfn[0] = 0x5000;
+    CHECK(ask(monitor, request) == 0);
+    REQUIRE(reply.moved_count == 1);
+    CHECK(reply.moved[0].gfn == 0x5000);
+    CHECK(reply.moved[0].frame == 6);
+    CHECK(reply.moved[0].pages == 1);
+    request.which_request = bulkhead_MemoryRequest_move_tag;
+    request.request.move = {0x5000, 0x5001};
+    CHECK(ask(monitor, request) == 0);
+    REQUIRE(reply.moved_count == 1);
+    CHECK(reply.moved[0].frame == 6);
+    CHECK(ask(monitor, request) == -XEN_EINVAL);
+    request.which_request = bulkhead_MemoryRequest_increase_reservation_tag;
+    request.request.increase_reservation = {1000, 0};
+    CHECK(ask(monitor, request) == 0);
+    CHECK(reply.value == 2 + 256);
+    CHECK(unmap(8) == -XEN_ENOENT);
     CHECK(unmap(0x101) == 0);
     CHECK(seen(0x101) == nullptr);
 }

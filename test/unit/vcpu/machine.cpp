@@ -39,7 +39,7 @@ Machine::Machine(bool start_it)
     on_wait = [] {};
     write_start_info();
     monitor_ = std::make_unique<Monitor>(Processor{fake_cpuid, fake_now},
-                                         Mappings{ram(), shared_.get(), state_.get(), events_.get()});
+                                         Mappings{ram(), shared_.get(), state_.get(), events_.get(), holes_});
     d().log.set_sink([](std::span<const char> line) { current->log.emplace_back(line.data(), line.size()); });
     if (start_it) {
         REQUIRE(monitor_->start(start_message()) == nullptr);
@@ -82,7 +82,7 @@ bulkhead_MonitorStart Machine::start_message() const {
     return start;
 }
 
-void Machine::map(std::uint64_t root, std::uint64_t address, std::uint64_t flags) {
+void Machine::map(std::uint64_t root, std::uint64_t address, std::uint64_t flags, std::uint64_t physical) {
     std::uint64_t table = root;
     for (std::uint32_t level = 4; level > 1; --level) {
         const std::uint64_t slot = table + ((address >> (12 + 9 * (level - 1))) & 0x1ff) * 8;
@@ -92,14 +92,14 @@ void Machine::map(std::uint64_t root, std::uint64_t address, std::uint64_t flags
         }
         table = load<std::uint64_t>(slot) & ~0xfffull;
     }
-    store(table + ((address >> 12) & 0x1ff) * 8, address | flags);
+    store(table + ((address >> 12) & 0x1ff) * 8, physical | flags);
 }
 
 void Machine::enter_long_mode() {
     const std::uint64_t root = next_table_;
     next_table_ += page_size;
     for (std::uint64_t address = 0; address < ram_bytes; address += page_size) {
-        map(root, address, address == read_only_page ? present : present | writable);
+        map(root, address, address == read_only_page ? present : present | writable, address);
     }
     VcpuState& s = state();
     s.cr0 = 0x8001'0011; // PG WP ET PE
@@ -160,6 +160,20 @@ sys::Raw Machine::invoke(const std::uint64_t (&a)[6]) {
     case Method::cap_move:
         moves.emplace_back(static_cast<std::uint32_t>(a[2]), static_cast<std::uint32_t>(a[3]));
         return {Status::ok, 0};
+    case Method::restore:
+        REQUIRE(a[4] == 7);
+        if (map_status == Status::ok) {
+            restored.push_back({static_cast<std::uint32_t>(a[0]), a[2] / page_size, a[3]});
+        }
+        return {map_status, 0};
+    case Method::cap_mint:
+        REQUIRE(static_cast<std::uint32_t>(a[3]) == slot::guest_ram.value);
+        mapped.push_back({static_cast<std::uint32_t>(a[2]), 0, a[4] / page_size, a[5] / page_size});
+        return {Status::ok, 0};
+    case Method::map:
+        REQUIRE((!mapped.empty() && mapped.back().slot == a[0] && a[2] == slot::stage2.value && a[4] == 7));
+        mapped.back().gfn = a[3] / page_size;
+        return {map_status, 0};
     case Method::cap_delete:
         removed.push_back(static_cast<std::uint32_t>(a[2]));
         return {Status::ok, 0};

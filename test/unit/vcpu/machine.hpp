@@ -51,6 +51,8 @@ public:
     }
     /// 64-bit kernel mode, RAM identity-mapped by 4 KiB pages; read_only_page is read-only.
     void enter_long_mode();
+    /// One page more of it, after enter_long_mode.
+    void map_at(std::uint64_t address, std::uint64_t physical) { map(state().cr3, address, 3, physical); }
     /// Puts a hypercall into the registers by the 64-bit convention, handles it, returns rax.
     xen::Result hypercall(std::uint64_t number, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0,
                           std::uint64_t d = 0);
@@ -92,6 +94,19 @@ public:
     std::vector<std::uint64_t> deadlines;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> moves; ///< to, from
     std::vector<std::uint32_t> removed;
+    struct Restored {
+        std::uint32_t slot;
+        std::uint64_t page, pages;
+        bool operator==(const Restored&) const = default;
+    };
+    std::vector<Restored> restored;
+    struct Mapped {
+        std::uint32_t slot;
+        std::uint64_t gfn, frame, pages;
+        bool operator==(const Mapped&) const = default;
+    };
+    std::vector<Mapped> mapped;    ///< pieces of RAM mapped elsewhere
+    Status map_status{Status::ok}; ///< of restore and map
     Status signal_status{Status::ok};
     Status call_status{Status::ok};
     std::uint32_t receive_selector{0}; ///< of the last call
@@ -104,13 +119,14 @@ private:
     sys::Raw call(std::uint64_t portal, MessageInfo info);
     sys::Raw invoke(const std::uint64_t (&a)[6]);
     void write_start_info();
-    void map(std::uint64_t root, std::uint64_t address, std::uint64_t flags);
+    void map(std::uint64_t root, std::uint64_t address, std::uint64_t flags, std::uint64_t physical);
 
     template <typename T> using Pages = std::unique_ptr<T, void (*)(void*)>;
     Pages<std::uint8_t> ram_;
     Pages<shared_info> shared_;
     Pages<VcpuState> state_;
     Pages<EventPage> events_;
+    std::uint64_t holes_[ram_bytes / page_size / 64]{};
     std::unique_ptr<Monitor> monitor_;
     std::uint64_t next_table_{0x30'0000};
 };
