@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every test there is, on a build that exists: host tests, gates, system tests. Ends with `N passed, N failed`.
+"""Every test there is, on a build that exists: host tests, gates, fuzzing, system tests. Ends with `N passed, N failed`.
 
-    test.py --build DIR [--only host,gates,system] [--fast]"""
+    test.py --build DIR [--only host,gates,fuzz,system] [--fast]"""
 
 import argparse
 import os
@@ -72,6 +72,10 @@ def gates(total, build):
         total.add(f"ci/{name}.py", int(status == 0), int(status != 0))
 
 
+def fuzzing(total, build):
+    counted(total, "fuzzing", [sys.executable, "ci/fuzz.py", "--build", os.path.join(os.path.dirname(build), "fuzz")], summary.line_counts)
+
+
 def system_tests(total, build, fast, patience):
     command = [sys.executable, "test/system/run.py", "--build", build, "--junit", os.path.join(build, "system-tests.xml"), "--patience", str(patience)]
     counted(total, "system tests", command + (["--fast"] if fast else []), summary.line_counts)
@@ -80,7 +84,7 @@ def system_tests(total, build, fast, patience):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=os.path.join(REPOSITORY, "build", "out"))
-    parser.add_argument("--only", default="host,gates,system")
+    parser.add_argument("--only", default="host,gates,fuzz,system")
     parser.add_argument("--fast", action="store_true", help="leave the slow system tests out")
     parser.add_argument("--patience", type=float, default=1.0, help="multiplies the system tests' time limits")
     options = parser.parse_args()
@@ -92,6 +96,8 @@ def main():
         host_tests(total, build)
     if "gates" in kinds:
         gates(total, build)
+    if "fuzz" in kinds:
+        fuzzing(total, build)
     if "system" in kinds:
         system_tests(total, build, options.fast, options.patience)
     for failure in total.failures:

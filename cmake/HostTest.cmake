@@ -7,6 +7,10 @@ add_library(bh_sanitized INTERFACE)
 target_compile_options(bh_sanitized INTERFACE -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all)
 target_link_options(bh_sanitized INTERFACE -fsanitize=address,undefined)
 target_compile_definitions(bh_sanitized INTERFACE BULKHEAD_HOST)
+option(BULKHEAD_FUZZ "Build the libFuzzer programs (with clang; see ci/fuzz.py)" OFF)
+if(BULKHEAD_FUZZ)
+  target_compile_options(bh_sanitized INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # Catch2's own code, compiled once and fast: it is not what is tested.
 add_library(bh_test_main OBJECT "${CMAKE_SOURCE_DIR}/test/unit/main.cpp")

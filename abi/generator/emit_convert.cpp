@@ -53,6 +53,9 @@ void emit_widen(std::ostream& out, const Structure& structure) {
             continue;
         }
         if (!item.is_union()) {
+            if (item.only().nested != nullptr) {
+                out << "    out.has_" << item.name << " = true;\n"; // or the codec would leave it out
+            }
             emit_widen_member(out, item.only(), item.name, "    ");
             continue;
         }
