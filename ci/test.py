@@ -66,6 +66,7 @@ def gates(total, build):
     python = sys.executable
     counted(total, "ci/selftest.py", [python, "ci/selftest.py"], summary.unittest_counts)
     counted(total, "test/system/selftest.py", [python, "test/system/selftest.py"], summary.unittest_counts)
+    counted(total, "test/conformance/selftest.py", [python, "test/conformance/selftest.py"], summary.unittest_counts)
     for name, arguments in (("layering", []), ("code_lines", []), ("binaries", [build]), ("headers", [build]), ("formatting", []), ("trace", []),
                             ("tidy", [build])):
         status, _ = run([python, f"ci/{name}.py", *arguments])

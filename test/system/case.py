@@ -72,6 +72,7 @@ class BootCase:
     crash: Optional[tuple] = None  # (domain, exits): that domain's monitor faults after so many exits
     print_capabilities: bool = False
     compare_log_with: Optional[str] = None  # a file of the repository, with the block between CAPABILITIES markers
+    conformance: Optional[str] = None  # the image of the conformance guest whose report is held against the table (test/conformance)
     slow: bool = False
 
 

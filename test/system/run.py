@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,13 +20,16 @@ import threading
 import time
 from xml.sax.saxutils import escape, quoteattr
 
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(REPOSITORY, "test", "conformance"))
+
 import capabilities
 import cases
+import report
 import system_files
 from case import ALWAYS_FORBIDDEN, HALTED, BootCase, Expect, Send, ToolCase
 from machine import Failure, Machine
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEBUG_EXIT_PORT = "0xf4"
 # A start of the clock that is the same in every run.
 POWER_ON = "2026-01-01T00:00:00"
@@ -165,6 +169,21 @@ class Runner:
                 found = capabilities.problems(file.read(), machine.text("log"))
             if found:
                 raise Failure(f"the running system and {case.compare_log_with} differ:\n" + "\n".join(found))
+
+        if case.conformance:
+            self._check_conformance(case.conformance, machine.text("log"))
+
+    def _check_conformance(self, image, log):
+        names = report.table(self._built("tests", "conformance_table"), image)
+        with open(os.path.join(REPOSITORY, "test", "conformance", "pending.txt"), encoding="utf-8") as file:
+            known = report.pending(file.read(), image)
+        passed, skipped, problems = report.judge(re.sub(rf"^\[{image} log\] ", "", log, flags=re.MULTILINE), names, known)
+        with self._print_lock:
+            print(f"      {image}: {passed} rows passed, {skipped} pending", flush=True)
+            for name, reason in known.items():
+                print(f"      pending: {name}: {reason}", flush=True)
+        if problems:
+            raise Failure(f"{len(problems)} rows of the conformance table:\n" + "\n".join(problems))
 
     @staticmethod
     def _tails(machine):

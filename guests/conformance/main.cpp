@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the table and reports, one line for each row: `ok NAME` or `not ok NAME: got X want Y`, then `conformance: N
+// passed, M failed`. The command line: `on=xen` compares with what the table says of Xen; `values` adds what was
+// answered; `only=PREFIX` runs some rows.
+#include "cpu.hpp"
+#include "guest.hpp"
+#include "machine.hpp"
+#include "table.hpp"
+
+namespace bulkhead::guest {
+namespace {
+
+using namespace conformance;
+
+struct Count {
+    std::uint32_t passed{0};
+    std::uint32_t failed{0};
+};
+Count count;
+bool on_xen_itself;
+bool show_values;
+
+Line& operator<<(Line& line, std::int64_t value) {
+    if (value < 0) {
+        return line << '-' << (~number(value) + 1);
+    }
+    return line << number(value);
+}
+
+void report(const Line& name, std::int64_t got, std::int64_t want, const Effects& effects, bool with_effects) {
+    Line line;
+    const bool same = got == want && (effects.wrong() == nullptr || !with_effects);
+    line << (same ? "ok " : "not ok ") << name;
+    if (got != want) {
+        line << ": got " << got << " want " << want;
+    } else if (!same) {
+        line << ": " << effects.wrong() << ": got " << effects.got() << " want " << effects.want();
+    }
+    if (show_values) {
+        line << " = " << got;
+    }
+    debug_port_write(line << '\n');
+    ++(same ? count.passed : count.failed);
+}
+
+void report(const Line& name, std::int64_t got, std::int64_t want, const Effects& effects, const OnXen& xen) {
+    const bool other = on_xen_itself && xen.reason != nullptr;
+    report(name, got, other ? xen.want : want, effects, !other || xen.effects);
+}
+
+void clear_scratch() {
+    __builtin_memset(scratch, 0, sizeof scratch);
+}
+
+void run(const Row& row) {
+    if ((row.widths & own_width) == 0) {
+        return;
+    }
+    clear_scratch();
+    Effects effects;
+    const auto got = row.run(effects);
+    report(Line{} << row.name, got, row.want, effects, row.xen);
+}
+
+/// The request is written where the guest can write: at the place itself, at its writable view, or not at all.
+void run(const HandleCase& c, Place at) {
+    if ((widths_of(at) & own_width) == 0) {
+        return;
+    }
+    clear_scratch();
+    const Word handle = place(at, c.size);
+    void* request = reinterpret_cast<void*>(succeeds_there(at) ? handle : place(Place::aligned, c.size));
+    c.fill(request);
+    Effects effects;
+    const auto got = c.call(handle);
+    if (c.undo != nullptr) {
+        c.undo(request);
+    }
+    report(Line{} << "handle/" << c.name << ' ' << name_of(at), got, wanted(c, at), effects, on_xen(c, at));
+}
+
+} // namespace
+
+void guest_main() {
+    on_xen_itself = word_is("on", "xen");
+    show_values = has_word("values");
+    set_up_machine();
+    debug_port_write(Line{} << "conformance: begin, domain " << std::uint32_t{own_domain()} << '\n');
+    for (const HandleCase& c : handle_cases()) {
+        for (std::uint8_t p = 0; p < static_cast<std::uint8_t>(Place::count); ++p) {
+            run(c, static_cast<Place>(p));
+        }
+    }
+    for (const Group& group : row_groups()) {
+        for (const Row& row : group.rows) {
+            run(row);
+        }
+    }
+    debug_port_write(Line{} << "conformance: " << count.passed << " passed, " << count.failed << " failed\n");
+    sched_shutdown end{SHUTDOWN_poweroff};
+    (void)operate(__HYPERVISOR_sched_op, SCHEDOP_shutdown, end);
+}
+
+} // namespace bulkhead::guest

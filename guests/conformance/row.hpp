@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a row of the conformance table is: a hypercall with its arguments, what it must answer, and what says so. The
+// same rows run in every image; the host prints them (test/conformance). It must not know: how a hypercall is made.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace bulkhead::conformance {
+
+/// The images that one source is built as, by what their CPU does.
+enum Width : std::uint8_t {
+    real_started = 1, ///< has been in real mode, then as flat
+    flat = 2,         ///< 32-bit protected mode without paging
+    two_level = 4,    ///< 32-bit with two levels of tables
+    pae = 8,          ///< 32-bit with PAE paging
+    wide = 16,        ///< 64-bit
+};
+inline constexpr std::uint8_t any_width = real_started | flat | two_level | pae | wide;
+inline constexpr std::uint8_t paged = two_level | pae | wide;
+inline constexpr std::uint8_t narrow = any_width & ~wide;
+
+/// What a row sees besides the result: the first side effect that was not as promised.
+class Effects {
+public:
+    void equal(const char* what, std::int64_t got, std::int64_t want) {
+        if (got != want && wrong_ == nullptr) {
+            wrong_ = what;
+            got_ = got;
+            want_ = want;
+        }
+    }
+    void check(const char* what, bool holds) { equal(what, holds ? 1 : 0, 1); }
+
+    const char* wrong() const { return wrong_; }
+    std::int64_t got() const { return got_; }
+    std::int64_t want() const { return want_; }
+
+private:
+    const char* wrong_{nullptr};
+    std::int64_t got_{0};
+    std::int64_t want_{0};
+};
+
+/// Xen answers otherwise, and why we do not.
+struct OnXen {
+    std::int64_t want{0};
+    const char* reason{nullptr}; ///< nullptr: it answers as the row says
+    bool effects{true};          ///< whether the side effects are the same there
+};
+
+struct Row {
+    const char* name; ///< unique; at most 48 characters
+    const char* source;
+    std::int64_t (*run)(Effects&);
+    std::int64_t want;
+    std::uint8_t widths{any_width};
+    OnXen xen{};
+};
+
+/// Kinds of handle to try an operation's structure at.
+enum class Place : std::uint8_t {
+    aligned,       ///< good: at the start of a page
+    unaligned,     ///< good: at an odd address
+    across_pages,  ///< good: the first half in one page, the second in the next
+    read_only,     ///< in a page that the guest's own tables do not let it write
+    unmapped,      ///< nothing is mapped there (without paging: no RAM there)
+    no_ram,        ///< mapped, but no RAM behind it
+    past_ram,      ///< the first half in the last page of RAM, the second behind it
+    wrapping,      ///< the structure would wrap around the end of the address space
+    not_canonical, ///< 64-bit only
+    count
+};
+
+/// An operation that reads (and perhaps writes) one structure, to be called with its handle at every kind of place.
+struct HandleCase {
+    const char* name;
+    const char* source;
+    std::size_t size;
+    bool writes;                          ///< the structure is written back
+    void (*fill)(void* at);               ///< a harmless request
+    std::int64_t (*call)(std::uintptr_t); ///< with that handle
+    void (*undo)(const void* at);         ///< after a success, or nullptr
+    std::int64_t want;                    ///< at a good place
+};
+
+struct Group {
+    const char* name;
+    std::span<const Row> rows;
+};
+
+std::span<const Group> row_groups();
+std::span<const HandleCase> handle_cases();
+
+// One file each, in the order in which they run.
+extern const Group version_rows;
+extern const Group mode_rows;
+extern const Group number_rows;
+extern const Group event_rows;
+extern const Group event_hostile_rows;
+extern const Group sched_rows;
+extern const Group vcpu_rows;
+extern const Group timer_rows;
+extern const Group memory_rows;
+extern const Group physmap_rows;
+extern const Group hvm_rows;
+extern const Group grant_rows;
+extern const Group grant_copy_rows;
+extern const Group misc_rows;
+extern const Group fifo_rows;
+extern const Group last_rows;
+
+} // namespace bulkhead::conformance

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole table: every group of rows in the order in which they run, and each operation's handle at each kind of
+// place. It must not know: who walks over it.
+#include "table.hpp"
+
+namespace bulkhead::conformance {
+namespace {
+
+constexpr struct {
+    Place place;
+    const char* name;
+    bool good;
+    std::uint8_t widths;
+} places[] = {
+    {Place::aligned, "at a page's start", true, any_width},
+    {Place::unaligned, "unaligned", true, any_width},
+    {Place::across_pages, "across two pages", true, any_width},
+    {Place::read_only, "read-only", false, paged},
+    {Place::unmapped, "unmapped", false, any_width},
+    {Place::no_ram, "without RAM", false, any_width},
+    {Place::past_ram, "past RAM", false, any_width},
+    {Place::wrapping, "wrapping around", false, any_width},
+    {Place::not_canonical, "not canonical", false, wide},
+};
+static_assert(sizeof places / sizeof places[0] == static_cast<std::size_t>(Place::count));
+
+} // namespace
+
+std::span<const Group> row_groups() {
+    static const Group groups[] = {
+        version_rows, mode_rows, number_rows, event_rows,      event_hostile_rows, sched_rows, timer_rows, memory_rows,
+        physmap_rows, hvm_rows,  grant_rows,  grant_copy_rows, misc_rows,          vcpu_rows,  fifo_rows,  last_rows};
+    return groups;
+}
+
+std::uint8_t widths_of(Place place) {
+    return places[static_cast<std::size_t>(place)].widths;
+}
+const char* name_of(Place place) {
+    return places[static_cast<std::size_t>(place)].name;
+}
+
+std::int64_t wanted(const HandleCase& c, Place place) {
+    if (place == Place::read_only) {
+        return c.writes ? -14 : c.want;
+    }
+    return places[static_cast<std::size_t>(place)].good ? c.want : -14;
+}
+bool succeeds_there(Place place) {
+    return places[static_cast<std::size_t>(place)].good;
+}
+
+OnXen on_xen(const HandleCase& c, Place place) {
+    for (const auto& d : handle_deviations()) {
+        if (equal_names(d.name, c.name) && (d.place == place || d.place == Place::count)) {
+            return d.xen;
+        }
+    }
+    return {};
+}
+
+bool equal_names(const char* a, const char* b) {
+    for (; *a != '\0' && *a == *b; ++a, ++b) {
+    }
+    return *a == *b;
+}
+
+} // namespace bulkhead::conformance

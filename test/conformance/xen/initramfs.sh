@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# initramfs.sh OUT GUEST...: packs dom0's initramfs: Debian's static BusyBox, Xen's tools with the libraries that they are linked to, the
+# modules beneath them, the dom0-init beside this script, and the guests' ELF files.
+set -euo pipefail
+
+out="$(realpath -m "$1")"
+shift
+here="$(cd "$(dirname "$0")" && pwd)"
+xen="${BULKHEAD_DEPS:-$here/../../../build/deps}/xen/root"
+busybox="$(command -v busybox)"
+tools=(xl xenstored xenconsoled xen-init-dom0)
+
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+root="$work/root"
+mkdir -p "$root"/{bin,dev,proc,sys,tmp,run/xen,var/run,var/lib/xen,var/lib/xenstored,var/log/xen,etc/xen,modules,guests} "$(dirname "$out")"
+cp "$busybox" "$root/bin/busybox"
+for name in sh ash; do ln -s busybox "$root/bin/$name"; done
+rmdir "$root/var/run" && ln -s /run "$root/var/run"
+cp "$here/dom0-init" "$root/init"
+chmod 755 "$root/init"
+touch "$root/etc/xen/xl.conf"
+
+programs=()
+for tool in "${tools[@]}"; do
+    path="$(find "$xen/usr/lib" -path "*/bin/$tool" -type f)"
+    install -D "$path" "$root${path#"$xen"}"
+    ln -s "${path#"$xen"}" "$root/bin/$tool"
+    programs+=("$path")
+done
+# The libraries come with libxen-dev, which the build needs anyway.
+missing="$(ldd "${programs[@]}" | grep 'not found' || true)"
+[ -z "$missing" ] || { echo "bulkhead: Xen's tools need libraries that are not here: $missing" >&2; exit 1; }
+{
+    ldd "${programs[@]}" | grep -o '/[^ ]*' | grep -v "^$xen\|:$"
+    ldconfig -p | awk '$1 == "libgcc_s.so.1" && /x86-64/ { print $NF }' # threads load it when they are cancelled
+} | sort -u | while read -r library; do install -D "$(realpath "$library")" "$root$library"; done
+find "$xen/lib/modules" -name '*.ko' \( -name xen-privcmd.ko -o -name xen-evtchn.ko -o -name xen-gntdev.ko -o -name xenfs.ko \) \
+    -exec cp {} "$root/modules/" \;
+for guest in "$@"; do
+    name="$(basename "$guest" .elf)"
+    cp "$guest" "$root/guests/$name.elf"
+    printf 'name = "%s"\ntype = "pvh"\nkernel = "/guests/%s.elf"\nmemory = 16\nvcpus = 1\ntsc_mode = "native"\nextra = "on=xen values"\n%s\n' \
+        "$name" "$name" 'on_poweroff = "destroy"
+on_crash = "destroy"
+on_reboot = "destroy"' > "$root/guests/$name.cfg"
+    echo "$name" >> "$root/guests/list"
+done
+(cd "$root" && find . | LC_ALL=C sort | "$busybox" cpio -o -H newc -R 0:0) > "$work/archive" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
+mv "$work/archive" "$out"

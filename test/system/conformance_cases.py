@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conformance guest on Bulkhead, once for each mode of a guest's CPU. Which rows there are, and which are known to fail, is looked up when the
+guest has ended (test/conformance)."""
+
+from case import BootCase, Domain, Expect
+
+IMAGES = ("conformance64", "conformance32", "conformance32_two_level", "conformance32_pae", "conformance16")
+
+CONFORMANCE_CASES = tuple(
+    BootCase(
+        image.replace("_", "-"), ("REQ-CONF-001",), (Domain(image, image, memory=16),),
+        (Expect("log", f"[{image} log] conformance: begin"), Expect("log", f"[{image} log] conformance: ...passed, ...failed")),
+        conformance=image, timeout=120,
+    )
+    for image in IMAGES
+)
