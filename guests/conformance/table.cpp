@@ -52,7 +52,7 @@ bool succeeds_there(Place place) {
 
 OnXen on_xen(const HandleCase& c, Place place) {
     for (const auto& d : handle_deviations()) {
-        if (equal_names(d.name, c.name) && (d.place == place || d.place == Place::count)) {
+        if (d.place == place && equal_names(d.name, c.name)) {
             return d.xen;
         }
     }

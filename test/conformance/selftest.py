@@ -63,7 +63,7 @@ class Judge(unittest.TestCase):
 
 class OnXen(unittest.TestCase):
     def test_each_guest_has_its_own_report(self):
-        console = "(XEN) x\ndom0: begin one\n(d1) ok a/one\n(XEN) y\ndom0: end one\ndom0: begin two\n(d2) not ok a/one: got 1 want 2\n"
+        console = "(XEN) x\ndom0: begin one\n(d1) ok a/one\n(XEN) y\ndom0: end one\ndom0: begin two\n(guest) not ok a/one: got 1 want 2\n"
         self.assertEqual(on_xen.reports(console), {"one": "ok a/one\n", "two": "not ok a/one: got 1 want 2\n"})
 
     def test_a_kernel_is_taken_out_of_its_image(self):

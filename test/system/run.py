@@ -171,13 +171,14 @@ class Runner:
                 raise Failure(f"the running system and {case.compare_log_with} differ:\n" + "\n".join(found))
 
         if case.conformance:
-            self._check_conformance(case.conformance, machine.text("log"))
+            self._check_conformance(case.conformance, machine.text(case.conformance), machine.text("log"))
 
-    def _check_conformance(self, image, log):
+    def _check_conformance(self, image, console, log):
+        """The report is on the console, its end (after the reset of all event channels) in the log."""
         names = report.table(self._built("tests", "conformance_table"), image)
         with open(os.path.join(REPOSITORY, "test", "conformance", "pending.txt"), encoding="utf-8") as file:
             known = report.pending(file.read(), image)
-        passed, skipped, problems = report.judge(re.sub(rf"^\[{image} log\] ", "", log, flags=re.MULTILINE), names, known)
+        passed, skipped, problems = report.judge(console + re.sub(rf"^\[{image} log\] ", "", log, flags=re.MULTILINE), names, known)
         with self._print_lock:
             print(f"      {image}: {passed} rows passed, {skipped} pending", flush=True)
             for name, reason in known.items():

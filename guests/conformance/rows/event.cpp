@@ -111,7 +111,7 @@ constexpr Row rows[] = {
      0},
     {"event/a VIRQ can be bound again after close", event_h,
      [](Effects& e) {
-         evtchn_bind_virq b{VIRQ_DEBUG, 0, 0};
+         evtchn_bind_virq b{VIRQ_XENOPROF, 0, 0};
          e.equal("first", event(EVTCHNOP_bind_virq, b), 0);
          e.equal("close", close(b.port), 0);
          const auto result = event(EVTCHNOP_bind_virq, b);

@@ -48,7 +48,8 @@ constexpr std::uint32_t port_limit = 64 * 64; // of the 2-level ABI in 64-bit gu
 constexpr Row rows[] = {
     {"event/alloc_unbound in another domain", event_h, [](Effects&) { return alloc(another_domain, DOMID_SELF); },
      -XEN_EPERM},
-    {"event/alloc_unbound in no domain", event_h, [](Effects&) { return alloc(no_domain, DOMID_SELF); }, -XEN_ESRCH},
+    {"event/alloc_unbound in no domain", event_h, [](Effects&) { return alloc(no_domain, DOMID_SELF); }, -XEN_EPERM,
+     any_width, tells_who_exists},
     {"event/alloc_unbound in DOMID_IO", event_h, [](Effects&) { return alloc(DOMID_IO, DOMID_SELF); }, -XEN_ESRCH},
     {"event/alloc_unbound in DOMID_INVALID", event_h, [](Effects&) { return alloc(DOMID_INVALID, DOMID_SELF); },
      -XEN_ESRCH},
@@ -94,6 +95,17 @@ constexpr Row rows[] = {
     {"event/bind_virq, vCPU 2^32-1", event_h, [](Effects&) { return bind_virq(VIRQ_TIMER, ~0u); }, -XEN_ENOENT},
     {"event/bind_virq, a global one elsewhere", event_h, [](Effects&) { return bind_virq(VIRQ_DOM_EXC, 1); },
      -XEN_EINVAL},
+    {"event/bind_virq, the port cannot be told",
+     event_h,
+     [](Effects& e) {
+         *reinterpret_cast<evtchn_bind_virq*>(scratch[1]) = {VIRQ_CON_RING, 0, 0};
+         const auto result = issue(number, EVTCHNOP_bind_virq, place(Place::read_only, sizeof(evtchn_bind_virq)));
+         e.equal("nothing was done", bind_virq(VIRQ_CON_RING, 0), 0);
+         return result;
+     },
+     -XEN_EFAULT,
+     paged,
+     {-XEN_EFAULT, "Xen has bound the VIRQ when it finds out. Here a refused call has done nothing.", false}},
     {"event/bind_ipi, no such vCPU", event_h, [](Effects&) { return bind_ipi(1); }, -XEN_ENOENT},
     {"event/bind_ipi, vCPU 2^32-1", event_h, [](Effects&) { return bind_ipi(~0u); }, -XEN_ENOENT},
     {"event/bind_vcpu, no such vCPU", event_h,
@@ -125,7 +137,7 @@ constexpr Row rows[] = {
     {"event/send, port 2^32-1", event_h, [](Effects&) { return send(~0u); }, -XEN_EINVAL},
     {"event/send, a VIRQ", event_h,
      [](Effects& e) {
-         evtchn_bind_virq b{VIRQ_DEBUG, 0, 0};
+         evtchn_bind_virq b{VIRQ_XENOPROF, 0, 0};
          (void)event(EVTCHNOP_bind_virq, b);
          const Port port{b.port};
          const auto result = send(port.number);
@@ -146,26 +158,36 @@ constexpr Row rows[] = {
     {"event/status, port 2^32-1", event_h, [](Effects&) { return status(DOMID_SELF, ~0u); }, -XEN_EINVAL},
     {"event/status, domain by number", event_h, [](Effects&) { return status(own_domain(), 0); }, 0},
     {"event/status, another domain", event_h, [](Effects&) { return status(another_domain, 1); }, -XEN_EPERM},
-    {"event/status, no such domain", event_h, [](Effects&) { return status(no_domain, 1); }, -XEN_ESRCH},
+    {"event/status, no such domain", event_h, [](Effects&) { return status(no_domain, 1); }, -XEN_EPERM, any_width,
+     tells_who_exists},
     {"event/unmask, port 4096", event_h, [](Effects&) { return unmask(port_limit); }, -XEN_EINVAL},
     {"event/unmask, port 2^32-1", event_h, [](Effects&) { return unmask(~0u); }, -XEN_EINVAL},
     {"event/reset, another domain", event_h, [](Effects&) { return reset(another_domain); }, -XEN_EPERM},
-    {"event/reset, no such domain", event_h, [](Effects&) { return reset(no_domain); }, -XEN_ESRCH},
-    {"event/bind_pirq 0", event_h,
+    {"event/reset, no such domain", event_h, [](Effects&) { return reset(no_domain); }, -XEN_EPERM, any_width,
+     tells_who_exists},
+    {"event/bind_pirq 0",
+     event_h,
      [](Effects&) {
          evtchn_bind_pirq b{0, 0, 0};
          const auto result = event(EVTCHNOP_bind_pirq, b);
          const Port port{result == 0 ? b.port : 0};
          return result;
      },
-     -XEN_EPERM},
+     -XEN_EPERM,
+     any_width,
+     {0, "Xen gives every HVM domain physical interrupts to bind. Here a domain has none."}},
     {"event/bind_pirq 2^32-1", event_h,
      [](Effects&) {
          evtchn_bind_pirq b{~0u, 0, 0};
          return event(EVTCHNOP_bind_pirq, b);
      },
      -XEN_EINVAL},
-    {"event/unknown 14", event_h, [](Effects&) { return issue(number, 14, address_of(scratch)); }, -XEN_ENOSYS},
+    {"event/unknown 14",
+     event_h,
+     [](Effects&) { return issue(number, 14, address_of(scratch)); },
+     -XEN_ENOSYS,
+     any_width,
+     {-XEN_EPERM, "Xen continues a reset by this number. A continuation here takes no number."}},
     {"event/unknown 999", event_h, [](Effects&) { return issue(number, 999, address_of(scratch)); }, -XEN_ENOSYS},
     {"event/unknown 2^31", event_h, [](Effects&) { return issue(number, 0x8000'0000, address_of(scratch)); },
      -XEN_ENOSYS},

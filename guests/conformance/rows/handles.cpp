@@ -113,7 +113,7 @@ constexpr HandleCase cases[] = {
      event_call<EVTCHNOP_bind_vcpu>, nullptr, -XEN_ENOENT},
     {"event.unmask", event_h, sizeof(evtchn_unmask), false, [](void* at) { put(at, evtchn_unmask{~0u}); },
      event_call<EVTCHNOP_unmask>, nullptr, -XEN_EINVAL},
-    {"event.reset", event_h, sizeof(evtchn_reset), false, [](void* at) { put(at, evtchn_reset{no_domain}); },
+    {"event.reset", event_h, sizeof(evtchn_reset), false, [](void* at) { put(at, evtchn_reset{DOMID_INVALID}); },
      event_call<EVTCHNOP_reset>, nullptr, -XEN_ESRCH},
     {"event.init_control", event_h, sizeof(evtchn_init_control), false,
      [](void* at) {
@@ -141,7 +141,7 @@ constexpr HandleCase cases[] = {
      simple<__HYPERVISOR_sched_op, SCHEDOP_watchdog>, nullptr, -XEN_EINVAL},
     {"sched.remote_shutdown", sched_h, sizeof(sched_remote_shutdown), false,
      [](void* at) {
-         put(at, sched_remote_shutdown{no_domain, 0});
+         put(at, sched_remote_shutdown{DOMID_INVALID, 0});
      },
      simple<__HYPERVISOR_sched_op, SCHEDOP_remote_shutdown>, nullptr, -XEN_ESRCH},
     {"vcpu.get_runstate_info", vcpu_h, sizeof(vcpu_runstate_info), true, nothing, vcpu<VCPUOP_get_runstate_info>,
@@ -180,14 +180,14 @@ constexpr HandleCase cases[] = {
     {"memory.add_to_physmap", memory_h, sizeof(xen_add_to_physmap), false,
      [](void* at) {
          xen_add_to_physmap a{};
-         a.domid = no_domain;
+         a.domid = DOMID_INVALID;
          put(at, a);
      },
      memory<XENMEM_add_to_physmap>, nullptr, -XEN_ESRCH},
     {"memory.add_to_physmap_batch", memory_h, sizeof(xen_add_to_physmap_batch), true,
      [](void* at) {
          xen_add_to_physmap_batch b{};
-         b.domid = no_domain;
+         b.domid = DOMID_INVALID;
          b.space = XENMAPSPACE_gmfn;
          b.size = 1;
          put(at, b);
@@ -196,7 +196,7 @@ constexpr HandleCase cases[] = {
     {"memory.remove_from_physmap", memory_h, sizeof(xen_remove_from_physmap), false,
      [](void* at) {
          xen_remove_from_physmap r{};
-         r.domid = no_domain;
+         r.domid = DOMID_INVALID;
          put(at, r);
      },
      memory<XENMEM_remove_from_physmap>, nullptr, -XEN_ESRCH},

@@ -80,8 +80,8 @@ constexpr Row rows[] = {
     {"hvm/get 2^32-1", params_h, get_row<0xffff'ffff>, -XEN_EINVAL},
     {"hvm/get of another domain", params_h,
      [](Effects&) { return get(HVM_PARAM_CONSOLE_PFN, nullptr, another_domain); }, -XEN_EPERM},
-    {"hvm/get of nobody", params_h, [](Effects&) { return get(HVM_PARAM_CONSOLE_PFN, nullptr, no_domain); },
-     -XEN_ESRCH},
+    {"hvm/get of nobody", params_h, [](Effects&) { return get(HVM_PARAM_CONSOLE_PFN, nullptr, no_domain); }, -XEN_EPERM,
+     any_width, tells_who_exists},
     {"hvm/set CALLBACK_IRQ to a vector", params_h,
      [](Effects& e) {
          constexpr auto value = (std::uint64_t{HVM_PARAM_CALLBACK_TYPE_VECTOR} << 56) | 0xf3;
@@ -103,7 +103,8 @@ constexpr Row rows[] = {
     {"hvm/set 2^32-1", params_h, [](Effects&) { return set(0xffff'ffff, 0); }, -XEN_EINVAL},
     {"hvm/set of another domain", params_h, [](Effects&) { return set(HVM_PARAM_CALLBACK_IRQ, 0, another_domain); },
      -XEN_EPERM},
-    {"hvm/set of nobody", params_h, [](Effects&) { return set(HVM_PARAM_CALLBACK_IRQ, 0, no_domain); }, -XEN_ESRCH},
+    {"hvm/set of nobody", params_h, [](Effects&) { return set(HVM_PARAM_CALLBACK_IRQ, 0, no_domain); }, -XEN_EPERM,
+     any_width, tells_who_exists},
     {"hvm/set_evtchn_upcall_vector 15", hvm_op_h, [](Effects&) { return upcall_vector(0, 15); }, -XEN_EINVAL},
     {"hvm/set_evtchn_upcall_vector 0", hvm_op_h, [](Effects&) { return upcall_vector(0, 0); }, -XEN_EINVAL},
     {"hvm/set_evtchn_upcall_vector, no such vCPU", hvm_op_h, [](Effects&) { return upcall_vector(1, 0xf3); },

@@ -62,7 +62,7 @@ constexpr Row rows[] = {
     {"memory/current_reservation of another", memory_h,
      [](Effects&) { return ask(XENMEM_current_reservation, another_domain); }, -XEN_EPERM},
     {"memory/current_reservation of nobody", memory_h,
-     [](Effects&) { return ask(XENMEM_current_reservation, no_domain); }, -XEN_ESRCH},
+     [](Effects&) { return ask(XENMEM_current_reservation, no_domain); }, -XEN_EPERM, any_width, tells_who_exists},
     {"memory/maximum_reservation", memory_h,
      [](Effects& e) {
          const auto most = ask(XENMEM_maximum_reservation, DOMID_SELF);
@@ -80,7 +80,7 @@ constexpr Row rows[] = {
      },
      1},
     {"memory/maximum_gpfn of nobody", memory_h, [](Effects&) { return ask(XENMEM_maximum_gpfn, no_domain); },
-     -XEN_ESRCH},
+     -XEN_EPERM, any_width, tells_who_exists},
     {"memory/maximum_ram_page", memory_h, [](Effects&) { return positive(issue(number, XENMEM_maximum_ram_page, 0)); },
      1},
     {"memory/memory_map", memory_h,

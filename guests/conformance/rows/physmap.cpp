@@ -86,7 +86,8 @@ constexpr Row rows[] = {
     {"physmap/add for another domain", memory_h,
      [](Effects&) { return add(XENMAPSPACE_shared_info, 0, frame_of(ballast), another_domain); }, -XEN_EPERM},
     {"physmap/add for nobody", memory_h,
-     [](Effects&) { return add(XENMAPSPACE_shared_info, 0, frame_of(ballast), no_domain); }, -XEN_ESRCH},
+     [](Effects&) { return add(XENMAPSPACE_shared_info, 0, frame_of(ballast), no_domain); }, -XEN_EPERM, any_width,
+     tells_who_exists},
     {"physmap/remove a page, and populate it", memory_h,
      [](Effects& e) {
          const auto result = remove(frame_of(ballast));
@@ -99,7 +100,8 @@ constexpr Row rows[] = {
     {"physmap/remove a frame without RAM", memory_h, [](Effects&) { return remove(frame_without_ram()); }, -XEN_ENOENT},
     {"physmap/remove of another domain", memory_h, [](Effects&) { return remove(frame_of(ballast), another_domain); },
      -XEN_EPERM},
-    {"physmap/remove of nobody", memory_h, [](Effects&) { return remove(frame_of(ballast), no_domain); }, -XEN_ESRCH},
+    {"physmap/remove of nobody", memory_h, [](Effects&) { return remove(frame_of(ballast), no_domain); }, -XEN_EPERM,
+     any_width, tells_who_exists},
     {"physmap/batch of none", memory_h,
      [](Effects&) {
          return Batch{XENMAPSPACE_gmfn, 0}.run();

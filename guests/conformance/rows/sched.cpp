@@ -19,6 +19,14 @@ std::int64_t poll(evtchn_port_t* ports, std::uint32_t count, std::uint64_t timeo
 evtchn_port_t* ports_at(Place kind) {
     return reinterpret_cast<evtchn_port_t*>(place(kind, sizeof(evtchn_port_t)));
 }
+/// Without a way to raise an upcall Xen would not wake a vCPU that blocks.
+std::int64_t set_callback(std::uint64_t value) {
+    xen_hvm_param p{};
+    p.domid = DOMID_SELF;
+    p.index = HVM_PARAM_CALLBACK_IRQ;
+    p.value = value;
+    return operate(__HYPERVISOR_hvm_op, HVMOP_set_param, p);
+}
 std::int64_t watchdog(std::uint32_t id, std::uint32_t timeout) {
     sched_watchdog w{id, timeout};
     return operate(number, SCHEDOP_watchdog, w);
@@ -36,6 +44,7 @@ constexpr Row rows[] = {
          (void)event(EVTCHNOP_bind_virq, b);
          const Port port{b.port};
          clear_pending(port.number);
+         e.equal("callback", set_callback((std::uint64_t{HVM_PARAM_CALLBACK_TYPE_VECTOR} << 56) | 0xf3), 0);
          own_vcpu_info().evtchn_upcall_mask = 1;
          vcpu_set_singleshot_timer timer{};
          timer.timeout_abs_ns = system_time() + 20'000'000;
@@ -44,6 +53,7 @@ constexpr Row rows[] = {
          e.check("woken by it", pending(port.number));
          e.check("not earlier", system_time() >= timer.timeout_abs_ns);
          e.equal("the mask is cleared", own_vcpu_info().evtchn_upcall_mask, 0);
+         (void)set_callback(0);
          return result;
      },
      0},
@@ -141,7 +151,8 @@ constexpr Row rows[] = {
     {"sched/watchdog 1 that is not set", sched_h, [](Effects&) { return watchdog(1, 1000); }, -XEN_EINVAL},
     {"sched/watchdog 2^32-1", sched_h, [](Effects&) { return watchdog(~0u, 1000); }, -XEN_EINVAL},
     {"sched/remote_shutdown of another", sched_h, [](Effects&) { return remote_shutdown(another_domain); }, -XEN_EPERM},
-    {"sched/remote_shutdown of nobody", sched_h, [](Effects&) { return remote_shutdown(no_domain); }, -XEN_ESRCH},
+    {"sched/remote_shutdown of nobody", sched_h, [](Effects&) { return remote_shutdown(no_domain); }, -XEN_EPERM,
+     any_width, tells_who_exists},
     {"sched/remote_shutdown of DOMID_SELF", sched_h, [](Effects&) { return remote_shutdown(DOMID_SELF); }, -XEN_ESRCH},
     {"sched/pin_override is for dom0", sched_h, [](Effects&) { return operate(number, SCHEDOP_pin_override, scratch); },
      -XEN_EPERM},

@@ -31,7 +31,7 @@ std::int64_t set_timer(std::uint64_t when) {
 }
 /// Whether the port becomes pending within many calls.
 bool becomes_pending(std::uint32_t port) {
-    for (unsigned i = 0; i < 100'000 && !pending(port); ++i) {
+    for (unsigned i = 0; i < 10'000 && !pending(port); ++i) {
         (void)issue(__HYPERVISOR_sched_op, SCHEDOP_yield);
     }
     return pending(port);
@@ -53,14 +53,17 @@ constexpr Row rows[] = {
          return result;
      },
      0},
-    {"timer/singleshot in the past, must be future", vcpu_h,
+    {"timer/singleshot in the past, must be future",
+     vcpu_h,
      [](Effects& e) {
          const Port port = timer_port();
          const auto result = singleshot(1, VCPU_SSHOTTMR_future);
          e.check("does not fire", !pending(port.number));
          return result;
      },
-     -XEN_ETIME},
+     -XEN_ETIME,
+     any_width,
+     {0, "The header lets Xen ignore the flag, and Xen does: the event comes at once.", false}},
     {"timer/singleshot far away", vcpu_h,
      [](Effects& e) {
          const Port port = timer_port();

@@ -53,11 +53,12 @@ constexpr Row version[] = {
      [](Effects& e) {
          auto& text = *reinterpret_cast<xen_changeset_info_t*>(scratch[0]);
          const auto result = operate(number, XENVER_changeset, text);
-         e.check("a string", terminated(text, sizeof text));
+         e.check("ends", text[0] == '\0' || terminated(text, sizeof text)); // Debian's build has none
          return result;
      },
      0},
-    {"version/platform_parameters", version_h,
+    {"version/platform_parameters",
+     version_h,
      [](Effects& e) {
          auto& parameters = *reinterpret_cast<xen_platform_parameters*>(scratch[0]);
          parameters.virt_start = 0x55;
@@ -67,7 +68,10 @@ constexpr Row version[] = {
          e.equal("behind it", scratch[0][sizeof parameters], 0x5a);
          return result;
      },
-     0},
+     0,
+     any_width,
+     {0, "Xen tells 64-bit guests where it lies in their address space, even if it does not. Nothing of ours does.",
+      false}},
     {"version/get_features 0", version_h,
      [](Effects& e) {
          auto& features = *reinterpret_cast<xen_feature_info*>(scratch[0]);
@@ -133,6 +137,9 @@ template <Word Number, Word Operation> std::int64_t with_scratch(Effects&) {
     return issue(Number, Operation, address_of(scratch), 1);
 }
 
+constexpr OnXen version_first{
+    -XEN_EACCES, "Xen looks at the interface version first. Here the tools' calls are refused whatever they say."};
+
 constexpr const char* xen_h = "public/xen.h, section HYPERCALLS";
 
 constexpr Row numbers[] = {
@@ -152,7 +159,12 @@ constexpr Row numbers[] = {
     {"number/physdev_op_compat is gone", xen_h, plain<__HYPERVISOR_physdev_op_compat>, -XEN_ENOSYS},
     {"number/iret is for PV", xen_h, plain<__HYPERVISOR_iret>, -XEN_ENOSYS},
     {"number/set_segment_base is for PV", xen_h, plain<__HYPERVISOR_set_segment_base>, -XEN_ENOSYS},
-    {"number/mmuext_op is for PV", xen_h, plain<__HYPERVISOR_mmuext_op>, -XEN_ENOSYS},
+    {"number/mmuext_op is for PV",
+     xen_h,
+     [](Effects&) { return issue(__HYPERVISOR_mmuext_op, address_of(scratch), 0, 0, DOMID_SELF); },
+     -XEN_ENOSYS,
+     any_width,
+     {0, "Xen takes a list without operations. Nothing in it is for guests with paging of their own."}},
     {"number/nmi_op is for PV", xen_h, plain<__HYPERVISOR_nmi_op>, -XEN_ENOSYS},
     {"number/callback_op is for PV", xen_h, plain<__HYPERVISOR_callback_op>, -XEN_ENOSYS},
     {"number/tmem_op is gone", xen_h, plain<__HYPERVISOR_tmem_op>, -XEN_ENOSYS},
@@ -162,7 +174,12 @@ constexpr Row numbers[] = {
     {"number/43 is none", xen_h, plain<43>, -XEN_ENOSYS},
     {"number/47 is none", xen_h, plain<47>, -XEN_ENOSYS},
     {"number/arch_0 is none", xen_h, plain<__HYPERVISOR_arch_0>, -XEN_ENOSYS},
-    {"number/arch_1 is for PV", xen_h, plain<__HYPERVISOR_arch_1>, -XEN_ENOSYS},
+    {"number/arch_1 is for PV",
+     xen_h,
+     plain<__HYPERVISOR_arch_1>,
+     -XEN_ENOSYS,
+     any_width,
+     {-XEN_EOPNOTSUPP, "Xen continues domctls by this number. A continuation here takes no number."}},
     {"number/arch_7 is none", xen_h, plain<__HYPERVISOR_arch_7>, -XEN_ENOSYS},
     {"number/56 is none", xen_h, plain<56>, -XEN_ENOSYS},
     {"number/63 is none", xen_h, plain<63>, -XEN_ENOSYS},
@@ -176,15 +193,22 @@ constexpr Row numbers[] = {
          return issue(static_cast<Word>((std::uint64_t{1} << 32) + __HYPERVISOR_xen_version), XENVER_version);
      },
      -XEN_ENOSYS, wide},
-    {"number/platform_op is for dom0", xen_h, with_scratch<__HYPERVISOR_platform_op, 0>, -XEN_EPERM},
-    {"number/sysctl is for dom0", xen_h, with_scratch<__HYPERVISOR_sysctl, 0>, -XEN_EPERM},
-    {"number/domctl is for dom0", xen_h, with_scratch<__HYPERVISOR_domctl, 0>, -XEN_EPERM},
-    {"number/kexec_op is for dom0", xen_h, with_scratch<__HYPERVISOR_kexec_op, 0>, -XEN_EPERM},
+    {"number/platform_op is for dom0", xen_h, with_scratch<__HYPERVISOR_platform_op, 0>, -XEN_EPERM, any_width,
+     version_first},
+    {"number/sysctl is for dom0", xen_h, with_scratch<__HYPERVISOR_sysctl, 0>, -XEN_EPERM, any_width, version_first},
+    {"number/domctl is for dom0", xen_h, with_scratch<__HYPERVISOR_domctl, 0>, -XEN_EPERM, any_width, version_first},
+    {"number/kexec_op is for PV", xen_h, with_scratch<__HYPERVISOR_kexec_op, 0>, -XEN_ENOSYS},
     {"number/hypfs_op is for dom0", xen_h, with_scratch<__HYPERVISOR_hypfs_op, 0>, -XEN_EPERM},
-    {"number/dm_op is for device models", xen_h, with_scratch<__HYPERVISOR_dm_op, 0>, -XEN_EPERM},
+    {"number/dm_op is for device models", xen_h,
+     [](Effects&) { return issue(__HYPERVISOR_dm_op, another_domain, 1, address_of(scratch)); }, -XEN_EPERM},
     {"number/physdev_op has nothing for PVH", xen_h, with_scratch<__HYPERVISOR_physdev_op, PHYSDEVOP_irq_status_query>,
      -XEN_ENOSYS},
-    {"number/xenpmu_op", "public/pmu.h", with_scratch<__HYPERVISOR_xenpmu_op, 0>, -XEN_ENOSYS},
+    {"number/xenpmu_op",
+     "public/pmu.h",
+     with_scratch<__HYPERVISOR_xenpmu_op, 0>,
+     -XEN_ENOSYS,
+     any_width,
+     {-XEN_EOPNOTSUPP, "Xen knows the call, and has no virtual PMU unless told to. Here there is none."}},
 };
 
 } // namespace

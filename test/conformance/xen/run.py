@@ -72,12 +72,12 @@ def boot(directory, xen, kernel, ramdisk, timeout):
 
 
 def reports(console):
-    """{image: what it said}: Xen puts `(dN) ` before each line of a guest."""
+    """{image: what it said}: Xen puts `(dN) ` before each line from the debug port, dom0's init `(guest) ` before each from the console."""
     result = {}
     image = None
     for line in console.splitlines():
         begin = re.match(r"dom0: begin (\S+)$", line)
-        said = re.match(r"\(d\d+\) (.*)$", line)
+        said = re.match(r"\((?:d\d+|guest)\) (.*)$", line)
         if begin:
             image = begin.group(1)
             result[image] = []
