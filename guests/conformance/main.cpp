@@ -45,7 +45,7 @@ void report(const Line& name, std::int64_t got, std::int64_t want, const Effects
 }
 
 void report(const Line& name, std::int64_t got, std::int64_t want, const Effects& effects, const OnXen& xen) {
-    const bool other = on_xen_itself && xen.reason != nullptr;
+    const bool other = on_xen_itself && xen.reason != nullptr && (xen.widths & own_width) != 0;
     report(name, got, other ? xen.want : want, effects, !other || xen.effects);
 }
 

@@ -46,8 +46,9 @@ private:
 /// Xen answers otherwise, and why we do not.
 struct OnXen {
     std::int64_t want{0};
-    const char* reason{nullptr}; ///< nullptr: it answers as the row says
-    bool effects{true};          ///< whether the side effects are the same there
+    const char* reason{nullptr};    ///< nullptr: it answers as the row says
+    bool effects{true};             ///< whether the side effects are the same there
+    std::uint8_t widths{any_width}; ///< in which images it does
 };
 
 struct Row {

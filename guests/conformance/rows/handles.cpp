@@ -162,7 +162,7 @@ constexpr HandleCase cases[] = {
          r.offset = ~0u;
          put(at, r);
      },
-     vcpu<VCPUOP_register_vcpu_info>, nullptr, -XEN_EINVAL},
+     vcpu<VCPUOP_register_vcpu_info>, nullptr, -XEN_ENXIO},
     {"memory.current_reservation", memory_h, sizeof(xen_memory_domain), false, with_self<xen_memory_domain>,
      memory<XENMEM_current_reservation>, nullptr, 1},
     {"memory.maximum_reservation", memory_h, sizeof(xen_memory_domain), false, with_self<xen_memory_domain>,
@@ -184,7 +184,7 @@ constexpr HandleCase cases[] = {
          put(at, a);
      },
      memory<XENMEM_add_to_physmap>, nullptr, -XEN_ESRCH},
-    {"memory.add_to_physmap_batch", memory_h, sizeof(xen_add_to_physmap_batch), true,
+    {"memory.add_to_physmap_batch", memory_h, sizeof(xen_add_to_physmap_batch), false,
      [](void* at) {
          xen_add_to_physmap_batch b{};
          b.domid = DOMID_INVALID;

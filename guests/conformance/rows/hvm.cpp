@@ -8,6 +8,7 @@ namespace {
 constexpr const char* params_h = "public/hvm/params.h";
 constexpr const char* hvm_op_h = "public/hvm/hvm_op.h";
 constexpr Word number = __HYPERVISOR_hvm_op;
+constexpr OnXen kind_first{-XEN_EINVAL, "Xen looks first whether the other domain is an HVM one, and dom0 is not."};
 
 std::int64_t get(std::uint32_t index, std::uint64_t* value = nullptr, domid_t domain = DOMID_SELF) {
     xen_hvm_param p{};
@@ -71,15 +72,15 @@ constexpr Row rows[] = {
     {"hvm/get IOREQ_PFN", params_h, get_row<HVM_PARAM_IOREQ_PFN>, -XEN_EPERM},
     {"hvm/get TIMER_MODE", params_h, get_row<HVM_PARAM_TIMER_MODE>, -XEN_EPERM},
     {"hvm/get IDENT_PT", params_h, get_row<HVM_PARAM_IDENT_PT>, -XEN_EPERM},
-    {"hvm/get 13, once DM_DOMAIN", params_h, get_row<13>, -XEN_EPERM},
-    {"hvm/get 24, once NESTEDHVM", params_h, get_row<24>, -XEN_EPERM},
+    {"hvm/get 13, once DM_DOMAIN", params_h, get_row<13>, -XEN_EINVAL},
+    {"hvm/get 24, once NESTEDHVM", params_h, get_row<24>, -XEN_EINVAL},
     {"hvm/get MONITOR_RING_PFN", params_h, get_row<HVM_PARAM_MONITOR_RING_PFN>, -XEN_EPERM},
-    {"hvm/get ALTP2M", params_h, get_row<HVM_PARAM_ALTP2M>, -XEN_EPERM},
+    {"hvm/get ALTP2M", params_h, get_row<HVM_PARAM_ALTP2M>, 0},
     {"hvm/get 3, which is unused", params_h, get_row<3>, -XEN_EPERM},
     {"hvm/get 39, behind the last", params_h, get_row<HVM_NR_PARAMS>, -XEN_EINVAL},
     {"hvm/get 2^32-1", params_h, get_row<0xffff'ffff>, -XEN_EINVAL},
     {"hvm/get of another domain", params_h,
-     [](Effects&) { return get(HVM_PARAM_CONSOLE_PFN, nullptr, another_domain); }, -XEN_EPERM},
+     [](Effects&) { return get(HVM_PARAM_CONSOLE_PFN, nullptr, another_domain); }, -XEN_EPERM, any_width, kind_first},
     {"hvm/get of nobody", params_h, [](Effects&) { return get(HVM_PARAM_CONSOLE_PFN, nullptr, no_domain); }, -XEN_EPERM,
      any_width, tells_who_exists},
     {"hvm/set CALLBACK_IRQ to a vector", params_h,
@@ -95,14 +96,19 @@ constexpr Row rows[] = {
      0},
     {"hvm/set CONSOLE_PFN", params_h, set_row<HVM_PARAM_CONSOLE_PFN>, -XEN_EPERM},
     {"hvm/set STORE_PFN", params_h, set_row<HVM_PARAM_STORE_PFN>, -XEN_EPERM},
-    {"hvm/set ACPI_IOPORTS_LOCATION", params_h, set_row<HVM_PARAM_ACPI_IOPORTS_LOCATION>, -XEN_EPERM},
+    {"hvm/set ACPI_IOPORTS_LOCATION",
+     params_h,
+     set_row<HVM_PARAM_ACPI_IOPORTS_LOCATION>,
+     -XEN_EPERM,
+     any_width,
+     {-XEN_ENODEV, "Xen lets the guest, and finds that there is no such device. Here the guest may not."}},
     {"hvm/set IDENT_PT", params_h, set_row<HVM_PARAM_IDENT_PT>, -XEN_EPERM},
     {"hvm/set TIMER_MODE", params_h, set_row<HVM_PARAM_TIMER_MODE>, -XEN_EPERM},
-    {"hvm/set 24, once NESTEDHVM", params_h, set_row<24>, -XEN_EPERM},
+    {"hvm/set 24, once NESTEDHVM", params_h, set_row<24>, -XEN_EINVAL},
     {"hvm/set 3, which is unused", params_h, set_row<3>, -XEN_EPERM},
     {"hvm/set 2^32-1", params_h, [](Effects&) { return set(0xffff'ffff, 0); }, -XEN_EINVAL},
     {"hvm/set of another domain", params_h, [](Effects&) { return set(HVM_PARAM_CALLBACK_IRQ, 0, another_domain); },
-     -XEN_EPERM},
+     -XEN_EPERM, any_width, kind_first},
     {"hvm/set of nobody", params_h, [](Effects&) { return set(HVM_PARAM_CALLBACK_IRQ, 0, no_domain); }, -XEN_EPERM,
      any_width, tells_who_exists},
     {"hvm/set_evtchn_upcall_vector 15", hvm_op_h, [](Effects&) { return upcall_vector(0, 15); }, -XEN_EINVAL},

@@ -134,7 +134,8 @@ constexpr Row rows[] = {
          return positive(id);
      },
      1},
-    {"sched/watchdog, three are too many", sched_h,
+    {"sched/watchdog, three are too many",
+     sched_h,
      [](Effects& e) {
          const auto first = watchdog(0, 1000);
          const auto second = watchdog(0, 1000);
@@ -145,8 +146,9 @@ constexpr Row rows[] = {
          (void)watchdog(2, 0);
          return third;
      },
-     -XEN_EEXIST},
-    {"sched/watchdog, no id and no time", sched_h, [](Effects&) { return watchdog(0, 0); }, -XEN_EINVAL},
+     -XEN_ENOSPC,
+     any_width,
+     {0x1'0000'0000 - XEN_ENOSPC, "Xen returns the error as an unsigned number of 32 bits.", true, wide}},
     {"sched/watchdog 3", sched_h, [](Effects&) { return watchdog(3, 1000); }, -XEN_EINVAL},
     {"sched/watchdog 1 that is not set", sched_h, [](Effects&) { return watchdog(1, 1000); }, -XEN_EINVAL},
     {"sched/watchdog 2^32-1", sched_h, [](Effects&) { return watchdog(~0u, 1000); }, -XEN_EINVAL},
