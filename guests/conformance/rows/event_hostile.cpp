@@ -181,7 +181,7 @@ constexpr Row rows[] = {
          evtchn_bind_pirq b{~0u, 0, 0};
          return event(EVTCHNOP_bind_pirq, b);
      },
-     -XEN_EINVAL},
+     -XEN_EPERM, any_width, {-XEN_EINVAL, "Xen looks first whether it is the number of an interrupt. Here a domain has none."}},
     {"event/unknown 14",
      event_h,
      [](Effects&) { return issue(number, 14, address_of(scratch)); },

@@ -33,7 +33,6 @@ constexpr Operation hypercalls[] = {
     {__HYPERVISOR_platform_op, not_permitted},
     {__HYPERVISOR_sysctl, not_permitted},
     {__HYPERVISOR_domctl, not_permitted},
-    {__HYPERVISOR_kexec_op, not_permitted},
     {__HYPERVISOR_dm_op, not_permitted},
     {__HYPERVISOR_hypfs_op, not_permitted},
 };

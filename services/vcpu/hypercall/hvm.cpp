@@ -17,6 +17,11 @@ namespace {
 
 enum class ParamAccess : std::uint8_t { none, read, read_write };
 
+/// Numbers that params.h calls deprecated, and has names for with tools only: no parameters any more.
+constexpr bool is_deprecated(std::uint32_t index) {
+    return index == 4 || index == 13 || (index >= 20 && index <= 26) || index == 30;
+}
+
 /// Only what a guest may do with its own; the others are the toolstack's.
 constexpr ParamAccess access_of(std::uint32_t index) {
     switch (index) {
@@ -31,6 +36,7 @@ constexpr ParamAccess access_of(std::uint32_t index) {
     case HVM_PARAM_STORE_PFN:
     case HVM_PARAM_CONSOLE_PFN:
     case HVM_PARAM_ACPI_IOPORTS_LOCATION:
+    case HVM_PARAM_ALTP2M:
         return ParamAccess::read;
     default:
         return ParamAccess::none;
@@ -48,7 +54,7 @@ void set_callback(Domain& d, std::uint64_t raw) {
 }
 
 xen::Result check(const Call& call, const bulkhead_guest_HvmParam& param, ParamAccess wanted) {
-    if (param.index >= HVM_NR_PARAMS) {
+    if (param.index >= HVM_NR_PARAMS || is_deprecated(param.index)) {
         return -XEN_EINVAL;
     }
     if (const xen::Result wrong = own_domain_only(call, param.domid); wrong != 0) {

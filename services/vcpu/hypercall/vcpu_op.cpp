@@ -127,7 +127,10 @@ xen::Result register_vcpu_info(Call& call) {
         call, handle(call), [&](const bulkhead_guest_VcpuRegisterVcpuInfo& place) -> xen::Result {
             Vcpu& v = target(call);
             constexpr std::uint32_t alignment = alignof(vcpu_info); // its fields are changed atomically
-            if (place.offset > page_size - sizeof(vcpu_info) || place.offset % alignment != 0 || v.info_registered) {
+            if (place.offset > page_size - sizeof(vcpu_info) || place.offset % alignment != 0) {
+                return -XEN_ENXIO;
+            }
+            if (v.info_registered) {
                 return -XEN_EINVAL;
             }
             std::uint8_t* page = call.d.memory.page(Gfn{place.mfn});

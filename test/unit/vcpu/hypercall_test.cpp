@@ -105,7 +105,7 @@ TEST_CASE("unknown hypercalls and operations; the tools' hypercalls") {
     for (std::uint64_t number = 0; number < 70; ++number) {
         const xen::Result result = m.hypercall(number, 0xffff'fff0, test::unmapped, test::unmapped);
         const bool tools = number == __HYPERVISOR_platform_op || number == __HYPERVISOR_sysctl ||
-                           number == __HYPERVISOR_domctl || number == __HYPERVISOR_kexec_op ||
+                           number == __HYPERVISOR_domctl ||
                            number == __HYPERVISOR_dm_op || number == __HYPERVISOR_hypfs_op;
         if (tools) {
             CHECK(result == -XEN_EPERM);
@@ -272,9 +272,9 @@ TEST_CASE("vcpu_op: register_vcpu_info") {
     constexpr std::uint64_t gfn = test::scratch / page_size + 1;
     using Place = vcpu_register_vcpu_info;
     raise(m.d(), Port{70});
-    CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{gfn, 4096 - 63, 0}) == -XEN_EINVAL);
-    CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{gfn, 0xffff'ffff, 0}) == -XEN_EINVAL);
-    CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{gfn, 4, 0}) == -XEN_EINVAL);
+    CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{gfn, 4096 - 63, 0}) == -XEN_ENXIO);
+    CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{gfn, 0xffff'ffff, 0}) == -XEN_ENXIO);
+    CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{gfn, 4, 0}) == -XEN_ENXIO);
     CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{0x12'3456'7890, 0, 0}) == -XEN_EINVAL);
     CHECK(m.vcpu_operation(VCPUOP_register_vcpu_info, Place{gfn, 256, 0}) == 0);
     const auto placed = m.load<vcpu_info>(gfn * page_size + 256);
