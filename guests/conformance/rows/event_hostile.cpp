@@ -176,12 +176,15 @@ constexpr Row rows[] = {
      -XEN_EPERM,
      any_width,
      {0, "Xen gives every HVM domain physical interrupts to bind. Here a domain has none."}},
-    {"event/bind_pirq 2^32-1", event_h,
+    {"event/bind_pirq 2^32-1",
+     event_h,
      [](Effects&) {
          evtchn_bind_pirq b{~0u, 0, 0};
          return event(EVTCHNOP_bind_pirq, b);
      },
-     -XEN_EPERM, any_width, {-XEN_EINVAL, "Xen looks first whether it is the number of an interrupt. Here a domain has none."}},
+     -XEN_EPERM,
+     any_width,
+     {-XEN_EINVAL, "Xen looks first whether it is the number of an interrupt. Here a domain has none."}},
     {"event/unknown 14",
      event_h,
      [](Effects&) { return issue(number, 14, address_of(scratch)); },

@@ -105,8 +105,8 @@ TEST_CASE("unknown hypercalls and operations; the tools' hypercalls") {
     for (std::uint64_t number = 0; number < 70; ++number) {
         const xen::Result result = m.hypercall(number, 0xffff'fff0, test::unmapped, test::unmapped);
         const bool tools = number == __HYPERVISOR_platform_op || number == __HYPERVISOR_sysctl ||
-                           number == __HYPERVISOR_domctl ||
-                           number == __HYPERVISOR_dm_op || number == __HYPERVISOR_hypfs_op;
+                           number == __HYPERVISOR_domctl || number == __HYPERVISOR_dm_op ||
+                           number == __HYPERVISOR_hypfs_op;
         if (tools) {
             CHECK(result == -XEN_EPERM);
         } else if (number == __HYPERVISOR_set_timer_op) {
