@@ -13,6 +13,9 @@ constexpr HandleDeviation deviations[] = {
     {"vcpu.set_singleshot_timer", Place::unaligned, flag_ignored},
     {"vcpu.set_singleshot_timer", Place::across_pages, flag_ignored},
     {"vcpu.set_singleshot_timer", Place::read_only, flag_ignored},
+    {"event.init_control",
+     Place::read_only,
+     {-XEN_ENOENT, "Xen would notice when it writes back, and has nothing to write."}},
 };
 
 } // namespace

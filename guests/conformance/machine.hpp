@@ -59,6 +59,7 @@ inline constexpr domid_t no_domain = 0x7000;
 /// For rows that name `no_domain`.
 inline constexpr OnXen tells_who_exists{-XEN_ESRCH,
                                         "Xen tells a domain which others exist. Here it does not learn that."};
+inline constexpr OnXen tells_who_is_there{-XEN_EPERM, tells_who_exists.reason};
 inline constexpr OnXen tells_who_exists_by_status{0, tells_who_exists.reason, false};
 
 /// Of this image.

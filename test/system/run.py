@@ -176,13 +176,16 @@ class Runner:
     def _check_conformance(self, image, console, log):
         """The report is on the console, its end (after the reset of all event channels) in the log."""
         names = report.table(self._built("tests", "conformance_table"), image)
+        text = console + re.sub(rf"^\[{image} log\] ", "", log, flags=re.MULTILINE)
         with open(os.path.join(REPOSITORY, "test", "conformance", "pending.txt"), encoding="utf-8") as file:
             known = report.pending(file.read(), image)
-        passed, skipped, problems = report.judge(console + re.sub(rf"^\[{image} log\] ", "", log, flags=re.MULTILINE), names, known)
+        passed, skipped, problems = report.judge(text, names, known)
         with self._print_lock:
             print(f"      {image}: {passed} rows passed, {skipped} pending", flush=True)
+            failed = {name for name, ok, _, _ in report.parse(text) if not ok}
             for name, reason in known.items():
-                print(f"      pending: {name}: {reason}", flush=True)
+                if name in names:
+                    print(f"      {'pending' if name in failed else 'no longer pending'}: {name}: {reason}", flush=True)
         if problems:
             raise Failure(f"{len(problems)} rows of the conformance table:\n" + "\n".join(problems))
 

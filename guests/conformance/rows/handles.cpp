@@ -115,7 +115,7 @@ constexpr HandleCase cases[] = {
      event_call<EVTCHNOP_unmask>, nullptr, -XEN_EINVAL},
     {"event.reset", event_h, sizeof(evtchn_reset), false, [](void* at) { put(at, evtchn_reset{DOMID_INVALID}); },
      event_call<EVTCHNOP_reset>, nullptr, -XEN_ESRCH},
-    {"event.init_control", event_h, sizeof(evtchn_init_control), false,
+    {"event.init_control", event_h, sizeof(evtchn_init_control), true,
      [](void* at) {
          evtchn_init_control c{};
          c.vcpu = 1;
