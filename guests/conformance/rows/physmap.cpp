@@ -7,6 +7,8 @@ namespace {
 
 constexpr const char* memory_h = "public/memory.h";
 constexpr Word number = __HYPERVISOR_memory_op;
+constexpr OnXen no_resources{-XEN_EACCES,
+                             "Xen lets no domain with a physical map of its own have resources, and says so first."};
 constexpr OnXen kind_first{-XEN_EACCES,
                            "Xen looks first whether the other domain has a map of the kind, and dom0 has none."};
 
@@ -114,16 +116,19 @@ constexpr Row rows[] = {
          return Batch{XENMAPSPACE_gmfn, 0}.run();
      },
      0},
-    {"physmap/batch, foreign frames of nobody", memory_h,
+    {"physmap/batch, foreign frames of nobody",
+     memory_h,
      [](Effects& e) {
          Batch batch{XENMAPSPACE_gmfn_foreign, 1};
          batch.b.u.foreign_domid = no_domain;
          batch.frames[0] = frame_without_ram();
          const auto result = batch.run();
-         e.equal("its error", batch.errors[0], -XEN_ESRCH);
+         e.equal("not reached", batch.errors[0], 77);
          return result;
      },
-     0},
+     -XEN_EPERM,
+     any_width,
+     {0, "Xen says of each page that it may not. Here the whole is refused.", false}},
     {"physmap/batch, unknown space", memory_h,
      [](Effects& e) {
          Batch batch{9, 1};
@@ -172,7 +177,7 @@ constexpr Row rows[] = {
          r.type = XENMEM_resource_grant_table;
          return operate(number, XENMEM_acquire_resource, r);
      },
-     -XEN_EACCES},
+     -XEN_ESRCH, any_width, no_resources},
     {"physmap/acquire_resource of another", memory_h,
      [](Effects&) {
          xen_mem_acquire_resource r{};
@@ -180,7 +185,7 @@ constexpr Row rows[] = {
          r.type = XENMEM_resource_grant_table;
          return operate(number, XENMEM_acquire_resource, r);
      },
-     -XEN_EACCES},
+     -XEN_EPERM, any_width, no_resources},
 };
 
 } // namespace

@@ -94,7 +94,7 @@ xen::Result add_page(Call& call, std::uint32_t space, std::uint64_t index, Gfn g
     case XENMAPSPACE_gmfn_range:
         return move_page(call.d, Gfn{index}, gfn);
     default:
-        return -XEN_ENOSYS; // among them device memory, which is for other architectures
+        return -XEN_EINVAL; // among them device memory, which is for other architectures
     }
 }
 
