@@ -3,6 +3,10 @@
 // written. It must not know: why a vCPU sleeps.
 #include "runstate.hpp"
 
+#include <iterator>
+
+#include <guest_vcpu.layout.hpp>
+
 namespace bulkhead::vcpu {
 
 void start_runstate(Domain& d, Vcpu& v) {
@@ -25,21 +29,39 @@ vcpu_runstate_info current_runstate(const Domain& d, const Vcpu& v) {
     return info;
 }
 
+namespace {
+
+/// Writes the area in one of its layouts. With the update flag the guest can tell, by the version-like bit in the entry
+/// time, that it is being written (public/vcpu.h, XEN_RUNSTATE_UPDATE).
+template <typename Layout>
+bool put_runstate(GuestAccess access, std::uint64_t area, const vcpu_runstate_info& info, bool flagged) {
+    Layout copy{};
+    copy.state = info.state;
+    copy.state_entry_time = info.state_entry_time;
+    for (std::size_t i = 0; i < std::size(info.time); ++i) {
+        copy.time[i] = info.time[i];
+    }
+    if (!flagged) {
+        return access.put(area, copy);
+    }
+    const std::uint64_t entry_time = area + offsetof(Layout, state_entry_time);
+    copy.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    if (!access.put(entry_time, copy.state_entry_time) || !access.put(area, copy)) {
+        return false;
+    }
+    copy.state_entry_time = info.state_entry_time;
+    return access.put(entry_time, copy.state_entry_time);
+}
+
+} // namespace
+
 bool publish_runstate(Domain& d, Vcpu& v) {
     if (v.runstate.area == 0) {
         return true;
     }
-    GuestAccess access = d.access(v);
-    vcpu_runstate_info copy = v.runstate.info;
-    if (!d.runstate_update_flag) {
-        return access.put(v.runstate.area, copy);
-    }
-    const std::uint64_t entry_time = v.runstate.area + offsetof(vcpu_runstate_info, state_entry_time);
-    copy.state_entry_time |= XEN_RUNSTATE_UPDATE;
-    if (!access.put(entry_time, copy.state_entry_time) || !access.put(v.runstate.area, copy)) {
-        return false;
-    }
-    return access.put(entry_time, v.runstate.info.state_entry_time);
+    const auto put = d.width == Width::x86_32 ? put_runstate<guest::x86_32::VcpuRunstateInfo>
+                                              : put_runstate<guest::x86_64::VcpuRunstateInfo>;
+    return put(d.access(v), v.runstate.area, v.runstate.info, d.runstate_update_flag);
 }
 
 bool publish_time_area(Domain& d, Vcpu& v) {

@@ -1,43 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two layouts, out of the public headers: those for this width, and what they say about the other one.
+// The two layouts, out of the schema of the public headers.
 // It must not know: what is done with them.
 #include "shared_layout.hpp"
 
-#undef xen_wc_sec_hi // the other width's header has its own
-#include <xen/foreign/x86_32.h>
+#include <guest_shared.layout.hpp>
 
 namespace bulkhead::vcpu {
 
 namespace {
 
-constexpr SharedLayout layout_64{
-    8 * sizeof(xen_ulong_t),
-    offsetof(shared_info, evtchn_pending),
-    offsetof(shared_info, evtchn_mask),
-    offsetof(shared_info, wc_version),
-    offsetof(shared_info, wc_sec),
-    offsetof(shared_info, wc_nsec),
-    offsetof(shared_info, wc_sec_hi),
-    sizeof(shared_info),
-    offsetof(vcpu_info, evtchn_pending_sel),
-};
-static_assert(layout_64.ports() == EVTCHN_2L_NR_CHANNELS);
+template <typename SharedInfo, typename VcpuInfo> constexpr SharedLayout layout_of(std::uint32_t wc_sec_hi) {
+    // `Vcpu::info` is used directly for these, whatever the guest's width.
+    static_assert(offsetof(VcpuInfo, evtchn_upcall_pending) == offsetof(vcpu_info, evtchn_upcall_pending) &&
+                  offsetof(VcpuInfo, evtchn_upcall_mask) == offsetof(vcpu_info, evtchn_upcall_mask) &&
+                  offsetof(VcpuInfo, time) == offsetof(vcpu_info, time) && sizeof(VcpuInfo) == sizeof(vcpu_info) &&
+                  offsetof(SharedInfo, vcpu_info) == 0);
+    return {8 * sizeof(SharedInfo::evtchn_pending[0]),
+            offsetof(SharedInfo, evtchn_pending),
+            offsetof(SharedInfo, evtchn_mask),
+            offsetof(SharedInfo, wc_version),
+            offsetof(SharedInfo, wc_sec),
+            offsetof(SharedInfo, wc_nsec),
+            wc_sec_hi,
+            sizeof(SharedInfo),
+            offsetof(VcpuInfo, evtchn_pending_sel)};
+}
 
-constexpr SharedLayout layout_32{
-    8 * sizeof(shared_info_x86_32::evtchn_pending[0]),
-    offsetof(shared_info_x86_32, evtchn_pending),
-    offsetof(shared_info_x86_32, evtchn_mask),
-    offsetof(shared_info_x86_32, wc_version),
-    offsetof(shared_info_x86_32, wc_sec),
-    offsetof(shared_info_x86_32, wc_nsec),
-    offsetof(shared_info_x86_32, arch.wc_sec_hi),
-    sizeof(shared_info_x86_32),
-    offsetof(vcpu_info_x86_32, evtchn_pending_sel),
-};
-static_assert(offsetof(vcpu_info_x86_32, evtchn_upcall_pending) == offsetof(vcpu_info, evtchn_upcall_pending) &&
-              offsetof(vcpu_info_x86_32, evtchn_upcall_mask) == offsetof(vcpu_info, evtchn_upcall_mask) &&
-              offsetof(vcpu_info_x86_32, time) == offsetof(vcpu_info, time) &&
-              sizeof(vcpu_info_x86_32) == sizeof(vcpu_info) && sizeof(vcpu_time_info_x86_32) == sizeof(vcpu_time_info));
+constexpr SharedLayout layout_64 =
+    layout_of<guest::x86_64::SharedInfo, guest::x86_64::VcpuInfo>(offsetof(guest::x86_64::SharedInfo, wc_sec_hi));
+constexpr SharedLayout layout_32 = layout_of<guest::x86_32::SharedInfo, guest::x86_32::VcpuInfo>(
+    offsetof(guest::x86_32::SharedInfo, arch) + offsetof(guest::x86_32::ArchSharedInfo, wc_sec_hi));
+static_assert(layout_64.ports() == EVTCHN_2L_NR_CHANNELS);
 
 } // namespace
 

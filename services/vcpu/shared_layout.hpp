@@ -11,7 +11,7 @@ namespace bulkhead::vcpu {
 
 enum class Width : std::uint8_t { x86_32, x86_64 };
 
-/// Byte offsets. What is not here lies at the same place for both widths, see the assertions.
+/// Byte offsets. What is not here lies at the same place for both widths, which shared_layout.cpp asserts.
 struct SharedLayout {
     std::uint32_t word_bits; ///< of a xen_ulong_t; a selector has one bit for each word
     // in shared_info
@@ -26,11 +26,6 @@ struct SharedLayout {
 };
 
 const SharedLayout& shared_layout(Width width);
-
-// `Vcpu::info` is used directly for these, whatever the guest's width.
-static_assert(offsetof(vcpu_info, evtchn_upcall_pending) == 0 && offsetof(vcpu_info, evtchn_upcall_mask) == 1 &&
-              offsetof(vcpu_info, time) == 32 && sizeof(vcpu_info) == 64);
-static_assert(offsetof(shared_info, vcpu_info) == 0);
 
 /// A bitmap which the guest changes at the same time. Bit n is in the same byte whether the guest's words have 32 or 64
 /// bits: x86 is little-endian.

@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """32-bit guests: our own in each paging mode, Debian's beside 64-bit ones. What they print: guests/tiny/hello.cpp, guests/debian/init."""
 
-from case import BootCase, Domain, Expect, Send
+from case import BootCase, Domain, Expect, Machine, Send
+
+SHELL = "This is BusyBox"
+
+
+def linux_686(name, **more):
+    return Domain(name, "686/vmlinuz", f"console=hvc0 quiet bh.name={name}", 192, ramdisk="initramfs-i386.cpio", **more)
+
+
+def linux_cloud(name, **more):
+    return Domain(name, "cloud/vmlinuz", f"console=hvc0 quiet bh.name={name}", 192, ramdisk="initramfs.cpio", **more)
+
 
 def ended(name, reason):
     return Expect("log", f"'{name}' ended: {reason}... -> destroy")
@@ -19,5 +30,23 @@ def hello(name, kernel, *words):
 
 
 G32_CASES = (
+    hello("hello-32", "hello32"),
+    hello("hello-32-paged", "hello32_paged"),
+    hello("hello-32-pae", "hello32_pae", "page"),
+    hello("hello-32-page", "hello32", "page"),
     hello("hello-64-page", "hello", "page"),
+    BootCase(
+        "linux-686", ("REQ-WIDTH-004",), (linux_686("linux"),),
+        (Expect("linux", SHELL), Expect("linux", "# "), Send("linux", "busybox uname -m\n"), Expect("linux", "i686"),
+         Send("linux", "echo $((6 * 7)) is the answer\n"), Expect("linux", "42 is the answer"), Send("linux", "poweroff\n"), ended("linux", "poweroff")),
+        machine=Machine(memory=512), timeout=300, slow=True,
+    ),
+    BootCase(
+        "linux-686-beside-cloud", ("REQ-WIDTH-004",), (linux_686("narrow", cpus="0"), linux_cloud("wide", cpus="1")),
+        (Expect("narrow", "narrow:/# "), Expect("wide", "wide:/# "), Send("narrow", "busybox uname -m\n"), Expect("narrow", "i686"),
+         Send("wide", "busybox uname -m\n"), Expect("wide", "x86_64"), Send("narrow", "sleep 1; echo slept $((2 - 1)) s\n"), Expect("narrow", "slept 1 s"),
+         Send("narrow", "poweroff\n"), ended("narrow", "poweroff"), Send("wide", "echo $((6 * 7)) left\n"), Expect("wide", "42 left"),
+         Send("wide", "poweroff\n"), ended("wide", "poweroff")),
+        machine=Machine(smp=2, memory=768), timeout=420, slow=True,
+    ),
 )

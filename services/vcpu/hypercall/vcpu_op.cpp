@@ -24,6 +24,12 @@ std::uint64_t handle(const Call& call) {
     return call.arg[2];
 }
 
+/// A pointer in a union with a uint64_t. Of a 32-bit caller's eight bytes the upper four are nobody's: Linux leaves
+/// them as they were.
+std::uint64_t pointer(const Call& call, std::uint64_t value) {
+    return call.wide ? value : value & 0xffff'ffff;
+}
+
 /// Every vCPU there is runs already.
 xen::Result initialise(Call& call) {
     std::uint8_t first = 0;
@@ -61,7 +67,7 @@ xen::Result register_runstate(Call& call) {
         call, handle(call), [&](const bulkhead_guest_VcpuRegisterRunstateMemoryArea& area) -> xen::Result {
             Vcpu& v = target(call);
             const std::uint64_t before = v.runstate.area;
-            v.runstate.area = area.addr;
+            v.runstate.area = pointer(call, area.addr);
             if (!publish_runstate(call.d, v)) {
                 v.runstate.area = before;
                 return -XEN_EFAULT;
@@ -75,7 +81,7 @@ xen::Result register_time_area(Call& call) {
         call, handle(call), [&](const bulkhead_guest_VcpuRegisterTimeMemoryArea& area) -> xen::Result {
             Vcpu& v = target(call);
             const std::uint64_t before = v.time_area;
-            v.time_area = area.addr;
+            v.time_area = pointer(call, area.addr);
             if (!publish_time_area(call.d, v)) {
                 v.time_area = before;
                 return -XEN_EFAULT;

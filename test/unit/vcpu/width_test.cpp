@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a 32-bit guest finds in the memory that it shares with its monitor, and when the monitor decides that it is one.
 // REQ-WIDTH-001, REQ-WIDTH-002
-#include <catch2/catch.hpp>
-
+#include <cstring>
+#include <initializer_list>
 #include <random>
+#include <vector>
+
+#include <catch2/catch.hpp>
 
 #include "events.hpp"
 #include "machine.hpp"
 #include "msr.hpp"
+#include "runstate.hpp"
 #include "width.hpp"
 
 #undef xen_wc_sec_hi
@@ -242,5 +246,111 @@ TEST_CASE("the width is taken where the guest maps shared_info") {
         m.memory = [](const bulkhead_MemoryRequest&, bulkhead_MemoryReply& reply) { reply.result = -XEN_EINVAL; };
         CHECK(m.operation(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, add) == -XEN_EINVAL);
         CHECK(m.d().width == Width::x86_32);
+    }
+}
+
+TEST_CASE("the runstate area has the domain's width") {
+    Machine m;
+    latch_32(m);
+    m.v().runstate.area = test::scratch;
+    m.v().runstate.info.state = RUNSTATE_blocked;
+    m.v().runstate.info.state_entry_time = 0x1122'3344'5566'7788;
+    for (std::uint64_t i = 0; i < 4; ++i) {
+        m.v().runstate.info.time[i] = 0x100 + i;
+    }
+    const auto check = [&] {
+        CHECK(m.load<std::int32_t>(test::scratch) == RUNSTATE_blocked);
+        CHECK(m.load<std::uint64_t>(test::scratch + 4) == 0x1122'3344'5566'7788);
+        for (std::uint64_t i = 0; i < 4; ++i) {
+            CHECK(m.load<std::uint64_t>(test::scratch + 12 + 8 * i) == 0x100 + i);
+        }
+        CHECK(m.load<std::uint32_t>(test::scratch + 44) == 0xdddd'dddd); // 44 bytes and no more
+    };
+    std::memset(m.ram() + test::scratch, 0xdd, 64);
+    REQUIRE(publish_runstate(m.d(), m.v()));
+    check();
+    m.d().runstate_update_flag = true;
+    std::memset(m.ram() + test::scratch, 0xdd, 64);
+    REQUIRE(publish_runstate(m.d(), m.v()));
+    check();
+    SECTION("an area that is not there") {
+        m.v().runstate.area = test::ram_bytes - 40;
+        CHECK_FALSE(publish_runstate(m.d(), m.v()));
+    }
+}
+
+TEST_CASE("a 32-bit caller's structures and results") {
+    Machine m;
+    const auto call = [&](std::uint32_t number, std::uint32_t a, std::uint32_t b, std::uint32_t c = 0) {
+        constexpr std::uint64_t rubbish = 0xdead'beef'0000'0000; // of which 32-bit code knows nothing
+        m.gpr(Gpr::rax) = rubbish | number;
+        m.gpr(Gpr::rbx) = rubbish | a;
+        m.gpr(Gpr::rcx) = rubbish | b;
+        m.gpr(Gpr::rdx) = rubbish | c;
+        handle_hypercall(m.d(), m.v());
+        CHECK(m.gpr(Gpr::rax) >> 32 == 0);
+        return static_cast<std::int32_t>(m.gpr(Gpr::rax));
+    };
+    const auto store = [&](std::initializer_list<std::uint32_t> words) {
+        std::uint64_t at = test::scratch;
+        for (const std::uint32_t word : words) {
+            m.store(at, word);
+            at += sizeof word;
+        }
+    };
+    SECTION("add_to_physmap: 16 bytes") {
+        bulkhead_MemoryAddToPhysmap asked{};
+        m.memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply&) {
+            asked = request.request.add_to_physmap;
+        };
+        store({DOMID_SELF, XENMAPSPACE_grant_table, 5, 0x29e4});
+        CHECK(call(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, test::scratch) == 0);
+        CHECK(asked.index == 5);
+        CHECK(asked.gfn == 0x29e4);
+        CHECK(asked.space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE);
+    }
+    SECTION("decrease_reservation: 20 bytes, frame numbers of 4") {
+        std::vector<std::uint64_t> given;
+        m.memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply& reply) {
+            const auto& r = request.request.decrease_reservation;
+            given.insert(given.end(), r.gfn, r.gfn + r.gfn_count);
+            reply.value = r.gfn_count;
+        };
+        store({test::scratch + 0x100, 64, 0, 0, DOMID_SELF});
+        for (std::uint32_t i = 0; i < 64; ++i) {
+            m.store(test::scratch + 0x100 + 4 * i, 0x200 + i);
+        }
+        CHECK(call(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, test::scratch) == 64); // or balloon.c BUGs
+        REQUIRE(given.size() == 64);
+        CHECK(given.front() == 0x200);
+        CHECK(given.back() == 0x23f);
+    }
+    SECTION("set_singleshot_timer: 12 bytes") {
+        m.store(test::ram_bytes - 12, std::uint64_t{5'000'000});
+        m.store(test::ram_bytes - 4, 0u);
+        CHECK(call(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, test::ram_bytes - 12) == 0);
+        CHECK(m.v().timers.next() == 5'000'000);
+    }
+    SECTION("poll: 16 bytes, a 32-bit pointer") {
+        store({test::scratch + 0x40, 1, 0, 0});
+        m.store(test::scratch + 0x40, 9u);
+        raise(m.d(), Port{9});
+        m.v().info->evtchn_upcall_pending = 0;
+        CHECK(call(__HYPERVISOR_sched_op, SCHEDOP_poll, test::scratch) == 0);
+        CHECK(m.v().sleep == Sleep::awake);
+        clear_pending(m.d(), Port{9});
+        CHECK(call(__HYPERVISOR_sched_op, SCHEDOP_poll, test::scratch) == 0);
+        CHECK(m.v().sleep == Sleep::polling);
+    }
+    SECTION("a bad pointer, at the end of what 32 bits reach") {
+        CHECK(call(__HYPERVISOR_sched_op, SCHEDOP_poll, 0xffff'fff8) == -XEN_EFAULT);
+        CHECK(call(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, 0xffff'fffc) == -XEN_EFAULT);
+    }
+    SECTION("areas registered by a pointer in a 64-bit union: the high half is not the guest's") {
+        store({test::scratch + 0x200, 0xdead'beef});
+        CHECK(call(__HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, test::scratch) == 0);
+        CHECK(m.v().runstate.area == test::scratch + 0x200);
+        CHECK(call(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 0, test::scratch) == 0);
+        CHECK(m.v().time_area == test::scratch + 0x200);
     }
 }
