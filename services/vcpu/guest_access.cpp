@@ -39,22 +39,41 @@ bool GuestAccess::reachable(std::uint64_t address, std::size_t size, Access acce
     return true;
 }
 
-bool GuestAccess::copy_from(std::uint64_t address, void* to, std::size_t size, Access access) {
-    const bool crosses = to_page_end(address, size) != size;
-    if (crosses && !reachable(address, size, access)) {
+template <typename F>
+bool GuestAccess::for_each_piece(std::uint64_t address, std::size_t size, Access access, F&& copy) {
+    std::uint8_t* found[max_pieces];
+    const std::uint64_t pages = ((address & (page_size - 1)) + size + page_size - 1) >> page_shift;
+    const bool keep = pages <= max_pieces;
+    std::size_t count = 0;
+    if (!keep && !reachable(address, size, access)) {
         return false;
     }
-    auto* out = static_cast<std::uint8_t*>(to);
-    for (std::size_t done = 0; done < size;) {
+    for (std::size_t done = 0; keep && done < size; ++count) {
         const std::size_t n = to_page_end(address + done, size - done);
-        const std::uint8_t* bytes = piece(address + done, n, access);
+        found[count] = piece(address + done, n, access);
+        if (found[count] == nullptr) {
+            return false;
+        }
+        done += n;
+    }
+    count = 0;
+    for (std::size_t done = 0; done < size; ++count) {
+        const std::size_t n = to_page_end(address + done, size - done);
+        std::uint8_t* bytes = keep ? found[count] : piece(address + done, n, access);
         if (bytes == nullptr) {
             return false;
         }
-        copy_once(out + done, bytes, n);
+        copy(bytes, done, n);
         done += n;
     }
     return true;
+}
+
+bool GuestAccess::copy_from(std::uint64_t address, void* to, std::size_t size, Access access) {
+    auto* out = static_cast<std::uint8_t*>(to);
+    return for_each_piece(address, size, access, [&](const std::uint8_t* bytes, std::size_t at, std::size_t n) {
+        copy_once(out + at, bytes, n);
+    });
 }
 
 bool GuestAccess::read(std::uint64_t address, void* to, std::size_t size) {
@@ -66,21 +85,9 @@ bool GuestAccess::fetch(std::uint64_t address, void* to, std::size_t size) {
 }
 
 bool GuestAccess::write(std::uint64_t address, const void* from, std::size_t size) {
-    const bool crosses = to_page_end(address, size) != size;
-    if (crosses && !writable(address, size)) {
-        return false;
-    }
     const auto* in = static_cast<const std::uint8_t*>(from);
-    for (std::size_t done = 0; done < size;) {
-        const std::size_t n = to_page_end(address + done, size - done);
-        std::uint8_t* bytes = piece(address + done, n, {.write = true, .user = user_});
-        if (bytes == nullptr) {
-            return false;
-        }
-        copy_once(bytes, in + done, n);
-        done += n;
-    }
-    return true;
+    return for_each_piece(address, size, {.write = true, .user = user_},
+                          [&](std::uint8_t* bytes, std::size_t at, std::size_t n) { copy_once(bytes, in + at, n); });
 }
 
 bool GuestAccess::writable(std::uint64_t address, std::size_t size) {

@@ -36,8 +36,15 @@ public:
     const AccessFault& fault() const { return fault_; }
 
 private:
+    /// What is looked up before the first byte moves: every structure of the ABI lies within. A longer copy is looked
+    /// up twice, and a guest that changes its tables meanwhile may find it cut short.
+    static constexpr std::size_t max_pieces = 4;
+
     std::uint8_t* piece(std::uint64_t address, std::size_t size, Access access);
     [[nodiscard]] bool reachable(std::uint64_t address, std::size_t size, Access access);
+    /// Calls copy(bytes of the guest, offset, size) for each page of the range, after all of them have been found.
+    template <typename F>
+    [[nodiscard]] bool for_each_piece(std::uint64_t address, std::size_t size, Access access, F&& copy);
     [[nodiscard]] bool copy_from(std::uint64_t address, void* to, std::size_t size, Access access);
 
     const GuestMemory& memory_;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest page walk in every paging mode, with tables as a guest has them and as a hostile one makes them.
 // REQ-INPUT-005
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -331,6 +333,35 @@ TEST_CASE("copies cross pages whole or not at all") {
     CHECK_FALSE(access.get(0x3ffc, back));
     CHECK(access.fault().address == 0x4000);
     CHECK_FALSE(access.get(0xffff'ffff'ffff'fffc, back));
+}
+
+TEST_CASE("copies of every length and place, with a hole anywhere") {
+    Ram ram;
+    constexpr std::uint64_t pages = 8;
+    ram.put64(0x1000, 0x2000 | p | w | u);
+    ram.put64(0x2000, 0x3000 | p | w | u);
+    ram.put64(0x3000, 0x4000 | p | w | u);
+    std::mt19937_64 random{9};
+    for (int round = 0; round < 400; ++round) {
+        const std::uint64_t hole = random() % (pages + 3); // or none
+        for (std::uint64_t i = 0; i < pages; ++i) {
+            ram.put64(0x4000 + i * 8, (0x10'0000 + ((i * 5) % pages) * 0x1000) | p | (i == hole ? 0 : w));
+        }
+        std::memset(ram.bytes + 0x10'0000, 0, pages * 0x1000);
+        const std::uint64_t at = random() % (pages * 0x1000);
+        const std::uint64_t size = random() % (pages * 0x1000 - at + 1);
+        std::vector<std::uint8_t> data(size), back(size);
+        for (auto& byte : data) {
+            byte = static_cast<std::uint8_t>(random() | 1);
+        }
+        GuestAccess access{ram.memory, four_level, false};
+        const bool meets_hole = size != 0 && at <= hole * 0x1000 + 0xfff && at + size > hole * 0x1000;
+        CAPTURE(at, size, hole);
+        CHECK(access.write(at, data.data(), size) == !meets_hole);
+        REQUIRE(access.read(at, back.data(), size));
+        const bool nothing = std::all_of(back.begin(), back.end(), [](std::uint8_t b) { return b == 0; });
+        CHECK((meets_hole ? nothing : back == data));
+    }
 }
 
 TEST_CASE("guest memory: ranges, overlays, bounds") {
