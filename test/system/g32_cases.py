@@ -39,7 +39,7 @@ G32_CASES = (
         "linux-686", ("REQ-WIDTH-004",), (linux_686("linux"),),
         (Expect("linux", SHELL), Expect("linux", "# "), Send("linux", "busybox uname -m\n"), Expect("linux", "i686"),
          Send("linux", "echo $((6 * 7)) is the answer\n"), Expect("linux", "42 is the answer"), Send("linux", "poweroff\n"), ended("linux", "poweroff")),
-        machine=Machine(memory=512), timeout=300, slow=True,
+        machine=Machine(memory=512), timeout=420, slow=True,
     ),
     BootCase(
         "linux-686-beside-cloud", ("REQ-WIDTH-004",), (linux_686("narrow", cpus="0"), linux_cloud("wide", cpus="1")),
@@ -47,6 +47,6 @@ G32_CASES = (
          Send("wide", "busybox uname -m\n"), Expect("wide", "x86_64"), Send("narrow", "sleep 1; echo slept $((2 - 1)) s\n"), Expect("narrow", "slept 1 s"),
          Send("narrow", "poweroff\n"), ended("narrow", "poweroff"), Send("wide", "echo $((6 * 7)) left\n"), Expect("wide", "42 left"),
          Send("wide", "poweroff\n"), ended("wide", "poweroff")),
-        machine=Machine(smp=2, memory=768), timeout=420, slow=True,
+        machine=Machine(smp=2, memory=768), timeout=600, slow=True,
     ),
 )
