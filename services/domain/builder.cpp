@@ -247,8 +247,8 @@ private:
             return refuse("the console's port is not the first");
         }
         // The other direction: what the guest sends on its console port is a bit of the console's.
-        return good(sys::mint_badge(spawned_.cap_space, Selector{slot::first_port.value + port.value},
-                                    slot::console_events, Rights::write, domain_.id.value));
+        return good(sys::mint_badge(spawned_.cap_space, slot::console_sender, slot::console_events, Rights::write,
+                                    domain_.id.value));
     }
 
     bool tell_console() {

@@ -15,10 +15,14 @@ constexpr PortTable::Outcome refuse(std::int32_t error) {
 std::uint32_t PortTable::free_port(DomId id, Domain& domain, std::uint32_t limit) {
     const std::uint32_t most = limit != no_limit && limit < domain.ports ? limit : domain.ports;
     const std::uint32_t end = end_of(domain);
-    for (std::uint32_t port = 1; port < end && port < most; ++port) {
+    for (std::uint32_t port = domain.lowest; port < end && port < most; ++port) {
         if (entry(domain, port).state == PortState::closed) {
+            domain.lowest = port;
             return port;
         }
+    }
+    if (end != 0 && end <= most) {
+        domain.lowest = end;
     }
     const auto bucket = end < most ? buckets_.take(id) : std::optional<std::uint32_t>{};
     if (!bucket) {
@@ -30,6 +34,9 @@ std::uint32_t PortTable::free_port(DomId id, Domain& domain, std::uint32_t limit
 }
 
 Selector PortTable::take_sender(DomId domain) {
+    if (senders_.used_by(domain) >= slot::max_senders) { // its monitor has no place for more
+        return no_selector;
+    }
     const auto index = senders_.take(domain);
     return index ? Selector{first_sender_.value + *index} : no_selector;
 }
@@ -41,7 +48,7 @@ void PortTable::give_back_sender(DomId domain, Selector sender) {
 std::int32_t PortTable::add_domain(DomId domain, std::uint32_t vcpus, std::uint32_t ports) {
     // Port 0 is never used: one port more than that is the least.
     if (domain.value == 0 || domain.value > max_domains || vcpus == 0 || vcpus > XEN_LEGACY_MAX_VCPUS || ports < 2 ||
-        ports > abi_ports) {
+        ports > max_ports) {
         return -XEN_EINVAL;
     }
     Domain& added = domains_[domain.value];
@@ -211,7 +218,10 @@ void PortTable::drop_sender(DomId owner, PortEntry& holder) {
     }
 }
 
-void PortTable::close_entry(DomId domain, PortEntry& closing) {
+void PortTable::close_entry(DomId domain, std::uint32_t port) {
+    Domain& owner = domains_[domain.value];
+    owner.lowest = port < owner.lowest ? port : owner.lowest;
+    PortEntry& closing = entry(owner, port);
     drop_sender(domain, closing);
     if (closing.state == PortState::interdomain && closing.remote != 0) {
         // The header: "the remote end is placed in the unbound state, awaiting a new connection", and from us.
@@ -227,11 +237,11 @@ std::int32_t PortTable::close(DomId caller, std::uint32_t port) {
     if (owner == nullptr) {
         return -XEN_ESRCH;
     }
-    PortEntry* closing = find(owner, port);
+    const PortEntry* closing = find(owner, port);
     if (closing == nullptr || closing->state == PortState::closed) {
         return -XEN_EINVAL;
     }
-    close_entry(caller, *closing);
+    close_entry(caller, port);
     return 0;
 }
 
@@ -243,14 +253,13 @@ PortTable::Step PortTable::reset(DomId caller, std::uint32_t first) {
     // One pass is enough: closing the first end of a loopback leaves the second, which is still to come, unbound.
     std::uint32_t closed = 0;
     for (std::uint32_t port = first == 0 ? 1 : first; port < end_of(*owner); ++port) {
-        PortEntry& closing = entry(*owner, port);
-        if (closing.state == PortState::closed) {
+        if (entry(*owner, port).state == PortState::closed) {
             continue;
         }
         if (closed == step_ports) {
             return {0, port};
         }
-        close_entry(caller, closing);
+        close_entry(caller, port);
         ++closed;
     }
     return {};

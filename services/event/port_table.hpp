@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include <bulkhead/abi/syscall.hpp>
 #include <bulkhead/fair_pool.hpp>
 #include <bulkhead/xen.hpp>
 
@@ -47,12 +48,13 @@ static_assert(sizeof(PortEntry) == 8);
 
 class PortTable {
 public:
-    /// The most that a domain can have: all of the 2-level ABI's, 64-bit layout. Guests with the FIFO ABI live with
-    /// this limit too.
-    static constexpr std::uint32_t abi_ports = EVTCHN_2L_NR_CHANNELS;
+    /// The most that a domain can have: more than the 2-level ABI's, fewer than the FIFO ABI's, which are more than an
+    /// EventSet has bits for.
+    static constexpr std::uint32_t max_ports = 16384;
+    static_assert(max_ports <= event_bits);
     static constexpr std::uint32_t bucket_ports = 64;
     using Bucket = std::array<PortEntry, bucket_ports>;
-    static constexpr std::uint32_t max_buckets = max_domains * abi_ports / bucket_ports;
+    static constexpr std::uint32_t max_buckets = max_domains * max_ports / bucket_ports;
     static constexpr std::uint32_t max_senders = 32768;
     /// What every domain can count on, whatever the others do: ports enough for its own vCPUs and a few devices, and
     /// connections for a console, a store and those devices.
@@ -116,7 +118,8 @@ private:
         std::uint32_t vcpus{0};
         std::uint32_t ports{0};   ///< its limit
         std::uint32_t buckets{0}; ///< it has these many so far; ports beyond them are closed
-        std::array<std::uint16_t, abi_ports / bucket_ports> bucket{};
+        std::uint32_t lowest{1};  ///< none below it is free
+        std::array<std::uint16_t, max_ports / bucket_ports> bucket{};
     };
 
     const Domain* domain_of(std::uint32_t id) const {
@@ -140,7 +143,7 @@ private:
     std::uint32_t free_port(DomId id, Domain& domain, std::uint32_t limit);
     Selector take_sender(DomId domain);
     void give_back_sender(DomId domain, Selector sender);
-    void close_entry(DomId domain, PortEntry& closing);
+    void close_entry(DomId domain, std::uint32_t port);
     void drop_sender(DomId owner, PortEntry& holder);
 
     Authority& authority_;

@@ -8,6 +8,7 @@
 
 #include <domain.pb.h>
 
+#include <bulkhead/abi/syscall.hpp>
 #include <bulkhead/slots.hpp>
 #include <bulkhead/xen.hpp>
 
@@ -15,8 +16,9 @@ namespace bulkhead::vcpu {
 
 /// vCPUs of a domain in this version; all state is per vCPU so that it can grow.
 inline constexpr std::uint32_t max_vcpus = 1;
-inline constexpr std::uint32_t max_ports = EVTCHN_2L_NR_CHANNELS;
-static_assert(slot::first_port.value + max_ports <= slot::monitor_slots);
+/// More than the 2-level ABI has; the FIFO ABI's own limit is beyond what an EventSet has bits for.
+inline constexpr std::uint32_t max_ports = 16384;
+static_assert(max_ports <= event_bits && max_ports <= EVTCHN_FIFO_NR_CHANNELS);
 
 struct Config {
     DomId domain;

@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include <bulkhead/slot_allocator.hpp>
 #include <bulkhead/xen.hpp>
 #include <xen/hvm/e820.h>
 
@@ -32,7 +33,7 @@ enum class PortKind : std::uint8_t {
     closed,
     unknown, ///< the event component is to be asked
     unbound,
-    interdomain, ///< a sender is in the port's slot
+    interdomain, ///< the port has a sender
     virq,
     ipi
 };
@@ -40,7 +41,9 @@ struct PortInfo {
     PortKind kind{PortKind::closed};
     std::uint8_t vcpu{0}; ///< whom it notifies
     std::uint8_t virq{0};
+    std::uint16_t sender{0}; ///< interdomain: the slot of the other end's capability
 };
+static_assert(slot::monitor_slots <= 0x1'0000);
 
 /// An entry of the memory map as XENMEM_memory_map returns it (the BIOS's E820 form).
 struct [[gnu::packed]] E820Entry {
@@ -69,6 +72,8 @@ struct Domain {
     Vcpu vcpus[max_vcpus];
     PortInfo ports[max_ports];
     Fifo fifo;
+    std::uint64_t sender_bits[slot::max_senders / 64]{};
+    SlotAllocator sender_slots{slot::first_sender, slot::max_senders, sender_bits};
 
     Callback callback;
     std::uint64_t params[HVM_NR_PARAMS]{};

@@ -74,7 +74,8 @@ const char* Monitor::start(const bulkhead_MonitorStart& message) {
     d.params[HVM_PARAM_CONSOLE_PFN] = d.config.console_gfn.value;
     d.params[HVM_PARAM_CONSOLE_EVTCHN] = d.config.console_port.value;
     if (d.config.console_port.value != 0) {
-        d.ports[d.config.console_port.value].kind = PortKind::interdomain;
+        (void)d.sender_slots.reserve(slot::console_sender); // all are free yet
+        give_sender(d, d.config.console_port, slot::console_sender);
     }
     for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
         void* page = mappings_.states;
@@ -153,7 +154,7 @@ void Monitor::wake(Vcpu& v) {
 
 void Monitor::enter(Vcpu& v) {
     const Port port = v.signal_port;
-    const Selector signal = port.value != 0 ? sender_slot(port) : no_selector;
+    const Selector signal = port.value != 0 ? sender_of(domain_, port) : no_selector;
     const sys::RunResult result = sys::vcpu_run(selector_of(v), v.changed, signal, deadline(v));
     v.signal_port = Port{0};
     switch (result.status) {

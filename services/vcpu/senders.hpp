@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The capabilities by which this domain signals the other ends of its channels: one slot for each port, which the other
-// end can empty at any time by closing its port. It must not know: hypercalls, event words.
+// The capabilities by which this domain signals the other ends of its channels. A connected port has a slot for one,
+// which the other end can empty at any time by closing its port. It must not know: hypercalls, event words.
 #pragma once
 
 #include "domain.hpp"
 
 namespace bulkhead::vcpu {
 
-constexpr Selector sender_slot(Port port) {
-    return Selector{slot::first_port.value + port.value};
+/// no_selector: the port has none.
+inline Selector sender_of(const Domain& d, Port port) {
+    return Selector{d.ports[port.value].sender};
 }
-
-/// The slot may be empty.
-void drop_sender(Port port);
-/// Asks the event component what the port is, and for its sender if it has one by now. The result of EVTCHNOP_send.
+/// A free slot; no_selector if all are in use.
+Selector take_sender_slot(Domain& d);
+/// The port has that slot from now on.
+void give_sender(Domain& d, Port port, Selector sender);
+/// Gives the slot back, if the port has one.
+void drop_sender(Domain& d, Port port);
+/// Asks the event component what the port is, and for its sender if it has one by now. The result of EVTCHNOP_send, or
+/// -ENOSPC: no slot is left for it.
 xen::Result resolve_sender(Domain& d, Port port);
 /// Signals the other end. If the peer has closed its port and somebody has bound to ours again since, then the new one.
 void send_now(Domain& d, Port port);

@@ -21,9 +21,9 @@ enum class Action : std::uint8_t { destroy = 0, restart = 1, preserve = 2 };
 
 using Uuid = std::array<std::uint8_t, 16>;
 
-/// xl's default, and the most that this version gives: the ports of the 2-level ABI for 64-bit guests, without port 0.
+/// xl's default, and the most that this version gives (to guests that use the FIFO ABI), port 0 not counted.
 inline constexpr std::uint32_t default_event_channels = 1023;
-inline constexpr std::uint32_t most_event_channels = 4095;
+inline constexpr std::uint32_t most_event_channels = 16383;
 
 struct DomainConfig {
     std::string file;

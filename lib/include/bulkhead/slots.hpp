@@ -49,9 +49,11 @@ inline constexpr Selector stage2{48};      ///< its domain's [map]: where pages 
 inline constexpr Selector guest_ram{49};   ///< and + 1: the domain's RAM as it is mapped in stage 2 [rwx | derive]
 inline constexpr Selector moved_pages{64}; ///< pieces of it that are mapped elsewhere
 inline constexpr std::uint32_t max_moved_runs = 32;
-inline constexpr Selector first_port{
-    4096}; ///< slot of event-channel port p is first_port + p: EventSet [write], badged by its receiver
-inline constexpr std::uint32_t monitor_slots = 8192;
+/// What the domain's connected event channels are signalled by: EventSet [write], badged by its receiver.
+inline constexpr Selector first_sender{4096};
+inline constexpr std::uint32_t max_senders = 1024;       ///< connections that a domain can have at once
+inline constexpr Selector console_sender = first_sender; ///< of the console's port, from the beginning
+inline constexpr std::uint32_t monitor_slots = first_sender.value + max_senders;
 
 // every component: scratch slots for its own use begin here
 inline constexpr Selector first_free{1024};

@@ -9,6 +9,7 @@
 #include <bulkhead/sys.hpp>
 
 #include "ask.hpp"
+#include "continuation.hpp"
 #include "event_fifo.hpp"
 #include "events.hpp"
 #include "senders.hpp"
@@ -20,7 +21,9 @@ namespace {
 using EventRequest = bulkhead_EventRequest;
 using EventReply = bulkhead_EventReply;
 
-constexpr Selector arrival = slot::first_free; // where a capability comes in whose port is not known yet
+bool is_open(const Domain& d, std::uint32_t port) {
+    return is_port(port) && d.ports[port].kind != PortKind::closed;
+}
 
 /// A port that the event component has just opened. -EIO if it makes no sense, as if it had not answered.
 xen::Result open_port(Call& call, const EventReply& reply, PortKind kind, std::uint32_t vcpu = 0) {
@@ -30,7 +33,8 @@ xen::Result open_port(Call& call, const EventReply& reply, PortKind kind, std::u
     if (!is_port(reply.port)) {
         return -XEN_EIO;
     }
-    call.d.ports[reply.port] = {kind, static_cast<std::uint8_t>(vcpu), 0};
+    drop_sender(call.d, Port{reply.port}); // there is none, unless the component is wrong
+    call.d.ports[reply.port] = {kind, static_cast<std::uint8_t>(vcpu), 0, 0};
     call.d.fifo.reset_priority(reply.port);
     return 0;
 }
@@ -43,7 +47,7 @@ void close_port(Call& call, std::uint32_t port) {
             v->virq_port[info.virq] = 0;
         }
     }
-    drop_sender(Port{port});
+    drop_sender(call.d, Port{port});
     info = {};
     clear_pending(call.d, Port{port});
 }
@@ -78,18 +82,18 @@ xen::Result bind_interdomain(Call& call) {
             request.request.bind_interdomain.remote = remote.id;
             request.request.bind_interdomain.remote_port = b.remote_port;
             request.request.bind_interdomain.limit = event_port_limit(call.d);
+            const Selector sender = take_sender_slot(call.d);
+            if (sender == no_selector) {
+                return -XEN_ENOSPC;
+            }
             std::uint32_t received = 0;
-            const EventReply reply = ask_event(request, arrival, &received);
+            const EventReply reply = ask_event(request, sender, &received);
             const xen::Result opened = open_port(call, reply, PortKind::unknown);
-            if (received != 0) {
-                if (opened == 0) {
-                    drop_sender(Port{reply.port});
-                }
-                if (opened == 0 && sys::move(slot::cap_space, sender_slot(Port{reply.port}), arrival) == Status::ok) {
-                    call.d.ports[reply.port].kind = PortKind::interdomain;
-                } else {
-                    (void)sys::remove(arrival);
-                }
+            if (opened == 0 && received != 0) {
+                give_sender(call.d, Port{reply.port}, sender);
+            } else {
+                (void)sys::remove(sender); // nothing has come, unless the component is wrong
+                call.d.sender_slots.release(sender);
             }
             if (opened == 0) {
                 // Either side may have sent before: an event now is better than one lost.
@@ -142,7 +146,7 @@ xen::Result bind_ipi(Call& call) {
 xen::Result close(Call& call) {
     return with_input<bulkhead_guest_EvtchnClose>(call, call.arg[1],
                                                   [&](const bulkhead_guest_EvtchnClose& c) -> xen::Result {
-                                                      if (!is_port(c.port)) {
+                                                      if (!is_open(call.d, c.port)) {
                                                           return -XEN_EINVAL;
                                                       }
                                                       flush_signal(call.d, call.v); // sent before, so it arrives
@@ -236,7 +240,7 @@ xen::Result bind_vcpu(Call& call) {
             if (call.d.vcpu(b.vcpu) == nullptr) {
                 return -XEN_ENOENT;
             }
-            if (!is_port(b.port)) {
+            if (!is_open(call.d, b.port)) {
                 return -XEN_EINVAL;
             }
             EventRequest request{};
@@ -284,21 +288,29 @@ xen::Result reset_step(Call& call, std::uint32_t& first) {
     return 0;
 }
 
+/// A full table takes long: other vCPUs and interrupts come between two steps. What is bound meanwhile may be closed or
+/// not (the header: guests should not).
 xen::Result reset(Call& call) {
-    return with_input<bulkhead_guest_EvtchnReset>(
-        call, call.arg[1], [&](const bulkhead_guest_EvtchnReset& r) -> xen::Result {
-            if (const xen::Result wrong = own_domain_only(call, r.dom); wrong != 0) {
-                return wrong;
-            }
-            flush_signal(call.d, call.v); // sent before, so it arrives
-            for (std::uint32_t first = 1; first != 0;) {
-                if (const xen::Result wrong = reset_step(call, first); wrong != 0) {
-                    return wrong;
-                }
-            }
-            call.d.fifo.stop();
+    std::uint32_t first = 1;
+    if (!resume(call, first)) {
+        const xen::Result wrong = with_input<bulkhead_guest_EvtchnReset>(
+            call, call.arg[1],
+            [&](const bulkhead_guest_EvtchnReset& r) -> xen::Result { return own_domain_only(call, r.dom); });
+        if (wrong != 0) {
+            return wrong;
+        }
+        flush_signal(call.d, call.v); // sent before, so it arrives
+    }
+    while (first != 0) {
+        if (const xen::Result wrong = reset_step(call, first); wrong != 0) {
+            return wrong;
+        }
+        if (first != 0 && suspend(call, first)) {
             return 0;
-        });
+        }
+    }
+    call.d.fifo.stop();
+    return 0;
 }
 
 xen::Result bind_pirq(Call& call) {

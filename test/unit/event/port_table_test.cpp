@@ -38,7 +38,7 @@ TEST_CASE_METHOD(Fixture, "domains: bad numbers are refused, memory comes back",
     CHECK(table->add_domain(DomId{3}, 0, 1024) == -XEN_EINVAL);
     CHECK(table->add_domain(DomId{3}, 33, 1024) == -XEN_EINVAL);
     CHECK(table->add_domain(DomId{3}, 1, 1) == -XEN_EINVAL);
-    CHECK(table->add_domain(DomId{3}, 1, 4097) == -XEN_EINVAL);
+    CHECK(table->add_domain(DomId{3}, 1, PortTable::max_ports + 1) == -XEN_EINVAL);
     CHECK(table->add_domain(a, 1, 1024) == -XEN_EEXIST);
     CHECK(remove_domain(*table, DomId{3}) == -XEN_ESRCH);
     REQUIRE(table->add_domain(DomId{3}, 1, 4096) == 0);
@@ -119,6 +119,26 @@ TEST_CASE_METHOD(Fixture, "new ports lie below what the guest's ABI has", "[even
     CHECK(table->status(DomId{3}, 3, 70).entry.state == PortState::ipi);
     REQUIRE(table->close(DomId{3}, 5) == 0);
     CHECK(table->bind_ipi(DomId{3}, 0, 70).port == Port{5});
+}
+
+TEST_CASE("a domain has as many connections as its monitor has places for", "[event]") {
+    FakeAuthority authority;
+    std::vector<PortTable::Bucket> memory(128);
+    const auto table = std::make_unique<PortTable>(authority, memory, Selector{1024}, 4096);
+    const DomId a{1}, b{2};
+    REQUIRE(table->add_domain(a, 1, 4096) == 0);
+    REQUIRE(table->add_domain(b, 1, 4096) == 0);
+    const auto offer = [&](DomId remote) { return table->alloc_unbound(a, 1, remote.value).port.value; };
+    for (std::uint32_t i = 0; i < slot::max_senders / 2; ++i) {
+        REQUIRE(table->bind_interdomain(a, 1, offer(a)).result == 0); // both ends
+    }
+    const std::uint32_t to_itself = offer(a), to_other = offer(b);
+    CHECK(table->bind_interdomain(a, 1, to_itself).result == -XEN_ENOSPC);
+    CHECK(table->bind_interdomain(b, 1, to_other).result == -XEN_ENOSPC); // not for want of the caller's
+    CHECK(table->free_senders() == 4096 - slot::max_senders);
+    REQUIRE(table->close(a, 1) == 0);
+    CHECK(table->bind_interdomain(b, 1, to_other).result == 0);
+    CHECK_FALSE(authority.misused);
 }
 
 TEST_CASE_METHOD(Fixture, "reset and removal go in steps", "[event]") {

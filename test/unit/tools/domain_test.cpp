@@ -56,8 +56,8 @@ TEST_CASE("a full file") {
     const auto config =
         good(least + "ramdisk='/r'\nroot='/dev/x'\nextra='quiet'\nmaxmem='64'\nvcpus=1\nmaxvcpus=1\ncpus='2-3,^2'\n"
                      "on_poweroff='preserve'\non_reboot='destroy'\non_crash='restart'\n"
-                     "uuid='00112233-4455-6677-8899-aabbccddeeff'\nmax_event_channels=4095\n");
-    CHECK(config.max_event_channels == 4095);
+                     "uuid='00112233-4455-6677-8899-aabbccddeeff'\nmax_event_channels=16383\n");
+    CHECK(config.max_event_channels == 16383);
     CHECK(config.ramdisk == "/r");
     CHECK(config.command_line == "root=/dev/x quiet");
     REQUIRE(config.cpus.size() == 1);
@@ -104,10 +104,10 @@ TEST_CASE("keys of xl that this version does not have are errors that say so") {
 }
 
 TEST_CASE("values out of what this version can do") {
-    CHECK(bad("max_event_channels = 4096") ==
-          Messages{"a.cfg:5:22: a guest cannot have 4096 event channels: expected 1 to 4095"});
+    CHECK(bad("max_event_channels = 16384") ==
+          Messages{"a.cfg:5:22: a guest cannot have 16384 event channels: expected 1 to 16383"});
     CHECK(bad("max_event_channels = 0") ==
-          Messages{"a.cfg:5:22: a guest cannot have 0 event channels: expected 1 to 4095"});
+          Messages{"a.cfg:5:22: a guest cannot have 0 event channels: expected 1 to 16383"});
     CHECK(bad("vcpus = 2") ==
           Messages{"a.cfg:5:9: this version gives a guest one virtual CPU: expected vcpus = 1, not 2"});
     CHECK(bad("maxvcpus = 4") ==

@@ -24,9 +24,8 @@ struct Guest : Machine {
     template <typename T> T result() { return load<T>(test::scratch); }
 };
 
-constexpr std::uint32_t sender(std::uint32_t port) {
-    return slot::first_port.value + port;
-}
+constexpr std::uint32_t console_sender = slot::console_sender.value;
+constexpr std::uint32_t second_sender = console_sender + 1; ///< the first one that is free
 
 } // namespace
 
@@ -147,13 +146,11 @@ TEST_CASE("event channels: opening ports") {
         CHECK(m.event_op(EVTCHNOP_alloc_unbound, evtchn_alloc_unbound{DOMID_SELF, 4, 55}) == -XEN_ENOSPC);
         CHECK(m.result<evtchn_alloc_unbound>().port == 55);
     }
-    SECTION("bind_interdomain moves the sender into the port's slot, and raises the port") {
+    SECTION("bind_interdomain gives the port a sender, and raises it") {
         caps = 1;
         CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == 0);
         CHECK(m.result<evtchn_bind_interdomain>().local_port == 20);
-        CHECK(m.receive_selector == slot::first_free.value);
-        REQUIRE(m.moves.size() == 1);
-        CHECK(m.moves[0] == std::pair<std::uint32_t, std::uint32_t>{sender(20), slot::first_free.value});
+        CHECK(m.receive_selector == second_sender);
         CHECK(is_pending(m.d(), Port{20}));
         CHECK(m.event_op(EVTCHNOP_send, evtchn_send{20}) == 0);
         CHECK(m.v().signal_port.value == 20);
@@ -163,8 +160,27 @@ TEST_CASE("event channels: opening ports") {
         caps = 1;
         answer.result = -XEN_EINVAL;
         CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == -XEN_EINVAL);
-        CHECK(m.removed == std::vector<std::uint32_t>{slot::first_free.value});
-        CHECK(m.moves.empty());
+        CHECK(m.removed == std::vector<std::uint32_t>{second_sender});
+        caps = 0;
+        CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == -XEN_EINVAL);
+        CHECK(m.receive_selector == second_sender); // it was free again
+    }
+    SECTION("no place for another sender: the component is not asked") {
+        while (m.d().sender_slots.allocate()) {
+        }
+        CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == -XEN_ENOSPC);
+        CHECK(asked.which_request == 0);
+    }
+    SECTION("places of senders that peers have taken away are found again") {
+        caps = 1;
+        REQUIRE(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == 0);
+        while (m.d().sender_slots.allocate()) {
+        }
+        m.inspect_status = Status::bad_selector;
+        answer.port = 21;
+        CHECK(m.event_op(EVTCHNOP_bind_interdomain, evtchn_bind_interdomain{2, 7, 0}) == 0);
+        CHECK(m.d().ports[20].kind == PortKind::unknown);
+        CHECK(m.d().ports[21].kind == PortKind::interdomain);
     }
     SECTION("bind_virq") {
         CHECK(m.event_op(EVTCHNOP_bind_virq, evtchn_bind_virq{VIRQ_TIMER, 0, 0}) == 0);
@@ -189,7 +205,7 @@ TEST_CASE("event channels: opening ports") {
         CHECK(m.v().signal_port.value == 0);
     }
     SECTION("an answer that makes no sense") {
-        for (const std::uint32_t port : {0u, 4096u, 0xffff'ffffu}) {
+        for (const std::uint32_t port : {0u, max_ports, 0xffff'ffffu}) {
             answer.port = port;
             CHECK(m.event_op(EVTCHNOP_bind_ipi, evtchn_bind_ipi{0, 0}) == -XEN_EIO);
         }
@@ -209,7 +225,8 @@ TEST_CASE("event channels: sending") {
     std::uint32_t asked = 0;
     m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply& reply) {
         REQUIRE(request.which_request == bulkhead_EventRequest_get_sender_tag);
-        CHECK(m.receive_selector == sender(request.request.get_sender.port));
+        CHECK(request.request.get_sender.port == 9);
+        CHECK(m.receive_selector == second_sender);
         ++asked;
         reply.result = answer;
         return caps;
@@ -225,7 +242,7 @@ TEST_CASE("event channels: sending") {
         m.d().ports[9].kind = PortKind::interdomain;
         CHECK(m.event_op(EVTCHNOP_send, evtchn_send{test::console_port}) == 0);
         CHECK(m.event_op(EVTCHNOP_send, evtchn_send{9}) == 0);
-        CHECK(m.signals == std::vector<std::uint32_t>{sender(test::console_port)});
+        CHECK(m.signals == std::vector<std::uint32_t>{console_sender});
         CHECK(m.v().signal_port.value == 9);
     }
     SECTION("an unbound port: nobody there yet, then somebody") {
@@ -288,9 +305,9 @@ TEST_CASE("event channels: close, status, bind_vcpu, unmask, reset") {
             CHECK(m.event_op(EVTCHNOP_reset, evtchn_reset{DOMID_SELF}) == 0);
         }
         CHECK(m.v().signal_port.value == 0);
-        CHECK(m.signals == std::vector<std::uint32_t>{sender(test::console_port)}); // it arrives
+        CHECK(m.signals == std::vector<std::uint32_t>{console_sender}); // it arrives
         REQUIRE_FALSE(m.removed.empty());
-        CHECK(m.removed.front() == sender(test::console_port));
+        CHECK(m.removed.front() == console_sender);
     }
     SECTION("status") {
         answer.status = EVTCHNSTAT_interdomain;
@@ -337,6 +354,29 @@ TEST_CASE("event channels: close, status, bind_vcpu, unmask, reset") {
         CHECK(m.event_op(EVTCHNOP_reset, evtchn_reset{DOMID_SELF}) == 0);
         CHECK(from == std::vector<std::uint32_t>{1, 70});
         CHECK(m.d().ports[70].kind == PortKind::closed);
+    }
+    SECTION("a reset that takes long lets interrupts in") {
+        std::vector<std::uint32_t> from;
+        REQUIRE(m.event_op(EVTCHNOP_send, evtchn_send{test::console_port}) == 0);
+        m.event = [&](const bulkhead_EventRequest& request, bulkhead_EventReply& reply) {
+            from.push_back(request.request.reset.first);
+            reply.next = from.size() < 4 ? from.back() + 64 : 0u;
+            m.tsc += 30'000; // ns: two messages fill a slice
+            return 0u;
+        };
+        REQUIRE(m.event_op(EVTCHNOP_init_control, evtchn_init_control{0x180, 0, 0, 0, {}}) == 0);
+        m.state().rip = test::entry_address;
+        (void)m.event_op(EVTCHNOP_reset, evtchn_reset{DOMID_SELF});
+        CHECK(m.state().rip == test::entry_address); // it will be executed again
+        CHECK(from == std::vector<std::uint32_t>{1, 65});
+        CHECK(m.d().fifo.active());
+        CHECK(m.signals == std::vector<std::uint32_t>{console_sender});
+        m.store(test::scratch, evtchn_reset{55}); // the argument was read once
+        CHECK(m.hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_reset, test::scratch) == 0);
+        CHECK(m.state().rip != test::entry_address);
+        CHECK(from == std::vector<std::uint32_t>{1, 65, 129, 193});
+        CHECK_FALSE(m.d().fifo.active());
+        CHECK(m.d().continuations.count() == 0);
     }
     SECTION("a component that never finishes a reset") {
         answer.next = 5;

@@ -174,6 +174,8 @@ sys::Raw Machine::invoke(const std::uint64_t (&a)[6]) {
         REQUIRE((!mapped.empty() && mapped.back().slot == a[0] && a[2] == slot::stage2.value && a[4] == 7));
         mapped.back().gfn = a[3] / page_size;
         return {map_status, 0};
+    case Method::cap_inspect:
+        return {inspect_status, 0};
     case Method::cap_delete:
         removed.push_back(static_cast<std::uint32_t>(a[2]));
         return {Status::ok, 0};

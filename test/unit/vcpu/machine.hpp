@@ -109,6 +109,7 @@ public:
     Status map_status{Status::ok}; ///< of restore and map
     Status signal_status{Status::ok};
     Status call_status{Status::ok};
+    Status inspect_status{Status::ok}; ///< of every capability
     std::uint32_t receive_selector{0}; ///< of the last call
     std::uint32_t waits{0};
     std::uint32_t yields{0};

@@ -91,7 +91,7 @@ TEST_CASE("start messages that make no sense") {
     }));
     CHECK(refused([](Machine&, auto& s) { s.entry = std::uint64_t{1} << 32; }));
     CHECK(refused([](Machine&, auto& s) { s.start_info = test::ram_bytes; }));
-    CHECK(refused([](Machine&, auto& s) { s.console_port = 4096; }));
+    CHECK(refused([](Machine&, auto& s) { s.console_port = max_ports; }));
     CHECK(refused([](Machine& m, auto&) { m.store(test::start_info_address, std::uint32_t{0}); }));
     CHECK(refused([](Machine& m, auto&) {
         hvm_start_info info = m.load<hvm_start_info>(test::start_info_address);
@@ -275,7 +275,7 @@ TEST_CASE("a poll ends when its time is up") {
 TEST_CASE("a signal goes with the next entry, or before a sleep") {
     Machine m;
     m.enter_long_mode();
-    constexpr std::uint32_t console = slot::first_port.value + test::console_port;
+    constexpr std::uint32_t console = slot::console_sender.value;
     m.v().signal_port = Port{test::console_port};
     step_without_exit(m);
     CHECK(m.run_signals == std::vector<std::uint32_t>{console});
