@@ -29,12 +29,20 @@ def hello(name, kernel, *words):
         forbid={"hello": ("refused", "debug port", "exception")})
 
 
+def apic(name, kernel):
+    return BootCase(name, ("REQ-WIDTH-005", "REQ-GUEST-011"), (Domain("apic", kernel),),
+                    (Expect("apic", "apic: 5 interrupts, PASS"), ended("apic", "poweroff")), forbid={"apic": ("FAIL", "exception")})
+
+
 G32_CASES = (
     hello("hello-32", "hello32"),
     hello("hello-32-paged", "hello32_paged"),
     hello("hello-32-pae", "hello32_pae", "page"),
     hello("hello-32-page", "hello32", "page"),
     hello("hello-64-page", "hello", "page"),
+    apic("apic-64", "apic"),
+    apic("apic-32", "apic32"),
+    apic("apic-32-pae", "apic32_pae"),
     BootCase(
         "linux-686", ("REQ-WIDTH-004",), (linux_686("linux"),),
         (Expect("linux", SHELL), Expect("linux", "# "), Send("linux", "busybox uname -m\n"), Expect("linux", "i686"),
