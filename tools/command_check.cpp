@@ -4,6 +4,7 @@
 
 #include "common_options.hpp"
 #include "config/size.hpp"
+#include "processor_policy.hpp"
 
 namespace bulkhead::tools {
 
@@ -12,6 +13,7 @@ namespace {
 struct CheckOptions {
     std::vector<std::string> files;
     MachineOptions machine;
+    bool policy{false};
 };
 
 std::string describe(const PlannedDomain& domain) {
@@ -31,6 +33,9 @@ int run_check(const CheckOptions& options) {
     for (const PlannedDomain& domain : checked->plan.domains) {
         fmt::print("{}\n", describe(domain));
     }
+    if (options.policy) {
+        fmt::print("{}", describe_processor_policy());
+    }
     fmt::print("good for a machine with {} and {} CPU{}\n", format_size(checked->plan.system.machine_memory),
                checked->plan.system.machine_cpus, checked->plan.system.machine_cpus == 1 ? "" : "s");
     return exit_success;
@@ -42,6 +47,7 @@ Command add_check(CLI::App& app) {
     auto options = std::make_shared<CheckOptions>();
     CLI::App* check = app.add_subcommand("check", "Check domain files, or a system file and the domains that it names");
     check->add_option("FILE", options->files, "Domain files (xl.cfg), or one system file (.toml)")->required();
+    check->add_flag("--policy", options->policy, "Also print what the domains see of the processor: CPUID and MSRs");
     options->machine.add_to(*check);
     return [options] { return run_check(*options); };
 }

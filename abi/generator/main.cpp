@@ -27,8 +27,8 @@ public:
         try {
             const Structures structures = read_structures(*file);
             const std::string schema = file->name().substr(0, file->name().rfind(".proto"));
-            write_file(*context, schema + ".layout.hpp", emit_header(schema, structures));
             const std::vector<Constant> constants = read_constants(*file);
+            write_file(*context, schema + ".layout.hpp", emit_header(schema, structures, constants));
             for (const Architecture& architecture : architectures) {
                 write_file(*context, schema + "." + std::string{architecture.name} + ".check.c",
                            emit_check(schema, architecture, structures, constants));

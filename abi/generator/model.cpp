@@ -198,7 +198,9 @@ std::vector<Constant> read_constants(const google::protobuf::FileDescriptor& fil
             continue;
         }
         for (int v = 0; v < all.value_count(); ++v) {
-            constants.push_back({all.value(v)->name(), all.value(v)->number()});
+            if (all.value(v)->name().rfind("NO_", 0) != 0) {
+                constants.push_back({all.name(), all.value(v)->name(), all.value(v)->number()});
+            }
         }
     }
     return constants;

@@ -76,9 +76,11 @@ std::vector<std::unique_ptr<Structure>> read_structures(const google::protobuf::
 
 /// A number that the public headers define too, under the same name.
 struct Constant {
+    std::string list; ///< the enum's name
     std::string name;
     std::int32_t value;
 };
+/// Of all enums that say so. The zero that proto3 asks for where the headers have none is left out.
 std::vector<Constant> read_constants(const google::protobuf::FileDescriptor& file);
 
 } // namespace bulkhead::generator

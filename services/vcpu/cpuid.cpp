@@ -1,68 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPUID policy. One table says which leaves exist and which bits of the host's answer pass; what follows the vCPU's
-// own state is added after it. A leaf that is not in the table reads as zeros. It must not know: how the guest asked.
+// CPUID's answers: the policy's table (cpuid_policy.hpp), and after it what follows the vCPU's own state. A leaf that
+// is not in the table reads as zeros. It must not know: how the guest asked.
 #include "cpuid.hpp"
 
 #include <bulkhead/xen.hpp>
+
+#include "cpuid_policy.hpp"
 
 namespace bulkhead::vcpu {
 
 namespace {
 
-constexpr std::uint32_t bit(std::uint32_t n) {
-    return 1u << n;
-}
-template <typename... N> constexpr std::uint32_t bits(N... n) {
-    return (bit(static_cast<std::uint32_t>(n)) | ...);
-}
-constexpr std::uint32_t everything = ~0u;
-
-constexpr std::uint32_t any_subleaf = ~0u;
-constexpr std::uint32_t max_basic_leaf = 0xd;
-constexpr std::uint32_t max_extended_leaf = 0x8000'0008;
-
-// SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND
-constexpr std::uint32_t leaf1_ecx = bits(0, 1, 9, 12, 13, 19, 20, 22, 23, 25, 26, 28, 29, 30);
-// FPU VME DE PSE TSC MSR PAE CX8 SEP PGE CMOV PAT PSE36 CLFLUSH MMX FXSR SSE SSE2; not MCE, MTRR, MCA
-constexpr std::uint32_t leaf1_edx = bits(0, 1, 2, 3, 4, 5, 6, 8, 11, 13, 15, 16, 17, 19, 23, 24, 25, 26);
-// FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA; not INVPCID, not AVX-512
-constexpr std::uint32_t leaf7_ebx = bits(0, 3, 5, 7, 8, 9, 18, 19, 20, 23, 24, 29);
-// UMIP PKU VAES VPCLMULQDQ RDPID; not LA57
-constexpr std::uint32_t leaf7_ecx = bits(2, 3, 9, 10, 22);
-constexpr std::uint32_t leaf7_edx = bits(4); // FSRM
-// LAHF CR8 ABM SSE4A MISALIGNSSE 3DNOWPREFETCH XOP FMA4 TBM; not SVM, OSVW, IBS, TOPOEXT, PERFCTR, MONITORX
-constexpr std::uint32_t extended1_ecx = bits(0, 4, 5, 6, 7, 8, 11, 16, 21);
-// leaf 1's again (AMD), SYSCALL NX MMXEXT FFXSR PAGE1GB RDTSCP LM 3DNOWEXT 3DNOW
-constexpr std::uint32_t extended1_edx =
-    bits(0, 1, 2, 3, 4, 5, 6, 8, 13, 15, 16, 17, 23, 24) | bits(11, 20, 22, 25, 26, 27, 29, 30, 31);
-
-/// A leaf that guests may read: (host & mask) | set, register by register.
-struct Leaf {
-    std::uint32_t leaf, subleaf;
-    CpuidResult mask;
-    CpuidResult set;
-};
-
-constexpr Leaf policy[] = {
-    {0x0, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x1,
-     any_subleaf,
-     {everything, 0x0000'ffff, leaf1_ecx, leaf1_edx},
-     {0, bit(16), bits(21, 31), bit(9)}}, // one logical CPU; x2APIC, hypervisor; APIC
-    {0x2, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x7, 0, {0, leaf7_ebx, leaf7_ecx, leaf7_edx}, {}},
-    {0xd, 1, {bits(0, 2), 0, 0, 0}, {}}, // XSAVEOPT, XGETBV with ECX 1
-    {0xd, 2, {everything, everything, 0, 0}, {}},
-    {0xd, 9, {everything, everything, 0, 0}, {}},
-    {0x8000'0000, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x8000'0001, any_subleaf, {everything, 0, extended1_ecx, extended1_edx}, {0, 0, 0, bit(9)}},
-    {0x8000'0002, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x8000'0003, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x8000'0004, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x8000'0005, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x8000'0006, any_subleaf, {everything, everything, everything, everything}, {}},
-    {0x8000'0008, any_subleaf, {0x0000'ffff, bits(0, 2), 0, 0}, {}}, // CLZERO, XSAVEERPTR
-};
+using namespace cpuid_policy;
 
 constexpr std::uint64_t cr4_osxsave = 1u << 18;
 constexpr std::uint64_t cr4_pke = 1u << 22;

@@ -19,6 +19,7 @@
 #include "hypercall/continuation.hpp"
 #include "shared_layout.hpp"
 #include "vcpu.hpp"
+#include "watchdogs.hpp"
 
 namespace bulkhead::vcpu {
 
@@ -82,6 +83,8 @@ struct Domain {
     std::uint32_t e820_count{0};
     GuestLog log;
     Continuations continuations; ///< hypercalls that are not finished
+
+    Watchdogs watchdogs;
 
     bool ended{false};
     std::uint32_t shutdown_reason{0};

@@ -108,7 +108,9 @@ void Monitor::step(Vcpu& v) {
 
 /// The counter value at which the next timer is due; 0: none is set.
 Tsc Monitor::deadline(const Vcpu& v) {
-    const std::uint64_t next = v.timers.next();
+    const std::uint64_t timer = v.timers.next();
+    const std::uint64_t watchdog = domain_.watchdogs.next(); // whoever runs next looks after it
+    const std::uint64_t next = timer < watchdog ? timer : watchdog;
     if (next != deadline_ns_) {
         deadline_ns_ = next;
         deadline_ = next == Timers::none ? Tsc{0} : domain_.clock.when(next);
@@ -121,7 +123,11 @@ void Monitor::fire_timers(Vcpu& v) {
     if (due.value == 0 || domain_.processor.now() < due) {
         return;
     }
-    const Timers::Fired fired = v.timers.expire(domain_.now_ns());
+    const std::uint64_t now = domain_.now_ns();
+    if (domain_.watchdogs.next() <= now) {
+        domain_.end(SHUTDOWN_watchdog, "watchdog");
+    }
+    const Timers::Fired fired = v.timers.expire(now);
     if (fired.timer) {
         raise_virq(domain_, v, VIRQ_TIMER);
     }

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MSR policy: one table of ranges with their reader and writer.
+// What reads and writes of MSRs do; which there are is the policy's (msr_policy.hpp).
 // It must not know: the instructions that read and write them.
 #include "msr.hpp"
 
+#include <iterator>
+
+#include "msr_policy.hpp"
 #include "width.hpp"
 
 namespace bulkhead::vcpu {
 
 namespace {
-
-constexpr std::uint32_t msr_apic_base = 0x1b;
-constexpr std::uint32_t msr_pat = 0x277;
-constexpr std::uint32_t msr_efer = 0xc000'0080;
-constexpr std::uint32_t msr_tsc_aux = 0xc000'0103;
-constexpr std::uint32_t msr_nb_cfg = 0xc001'001f;
 
 constexpr std::uint64_t efer_sce = 1u << 0;
 constexpr std::uint64_t efer_lme = 1u << 8;
@@ -132,26 +129,26 @@ bool write_hypercall_page(Domain& d, Vcpu& v, std::uint32_t, std::uint64_t value
     return true;
 }
 
-struct MsrRange {
-    std::uint32_t first, last;
+/// By MsrGroup.
+constexpr struct {
     bool (*read)(Domain&, Vcpu&, std::uint32_t, std::uint64_t&);
     bool (*write)(Domain&, Vcpu&, std::uint32_t, std::uint64_t);
+} handlers[] = {
+    {read_x2apic, write_x2apic},
+    {read_apic_base, write_apic_base},
+    {read_pat, write_pat},
+    {read_efer, write_efer},
+    {read_tsc_aux, write_tsc_aux},
+    {read_nb_cfg, refuse_write},
+    {read_hypercall_page, write_hypercall_page},
 };
+static_assert(std::size(handlers) == static_cast<std::size_t>(MsrGroup::count));
+static_assert(msr_policy[0].first == Lapic::msr_first && msr_policy[0].last == Lapic::msr_last);
 
-constexpr MsrRange msr_table[] = {
-    {Lapic::msr_first, Lapic::msr_last, read_x2apic, write_x2apic}, // first: the busiest
-    {msr_apic_base, msr_apic_base, read_apic_base, write_apic_base},
-    {msr_pat, msr_pat, read_pat, write_pat},
-    {msr_efer, msr_efer, read_efer, write_efer},
-    {msr_tsc_aux, msr_tsc_aux, read_tsc_aux, write_tsc_aux},
-    {msr_nb_cfg, msr_nb_cfg, read_nb_cfg, refuse_write},
-    {hypercall_msr, hypercall_msr, read_hypercall_page, write_hypercall_page},
-};
-
-const MsrRange* find(std::uint32_t msr) {
-    for (const MsrRange& r : msr_table) {
-        if (msr >= r.first && msr <= r.last) {
-            return &r;
+const MsrPolicy* find(std::uint32_t msr) {
+    for (const MsrPolicy& row : msr_policy) {
+        if (msr >= row.first && msr <= row.last) {
+            return &row;
         }
     }
     return nullptr;
@@ -160,13 +157,13 @@ const MsrRange* find(std::uint32_t msr) {
 } // namespace
 
 bool read_msr(Domain& d, Vcpu& v, std::uint32_t msr, std::uint64_t& value) {
-    const MsrRange* range = find(msr);
-    return range != nullptr && range->read(d, v, msr, value);
+    const MsrPolicy* row = find(msr);
+    return row != nullptr && handlers[static_cast<std::size_t>(row->group)].read(d, v, msr, value);
 }
 
 bool write_msr(Domain& d, Vcpu& v, std::uint32_t msr, std::uint64_t value) {
-    const MsrRange* range = find(msr);
-    return range != nullptr && range->write(d, v, msr, value);
+    const MsrPolicy* row = find(msr);
+    return row != nullptr && row->writable && handlers[static_cast<std::size_t>(row->group)].write(d, v, msr, value);
 }
 
 } // namespace bulkhead::vcpu

@@ -34,6 +34,9 @@ KEYS = ("REQ-TOOL-001", "REQ-TOOL-002")
 
 TOOL_CASES = (
     ToolCase("check-good", ("REQ-TOOL-001",), {"web.cfg": GOOD}, CHECK, ("good for a machine with 1536 MiB and 2 CPUs",), status=0),
+    ToolCase("check-policy", ("REQ-ABI-009",), {"web.cfg": GOOD}, ("check", "--policy", "web.cfg"),
+             ("  0000000d.1  eax 00000005 ebx 00000000 ecx 00000000 edx 00000000  XSAVE variants", "MSRs that every domain has; all others are #GP",
+              "  c0000103          rw TSC_AUX", "good for a machine with 1536 MiB and 2 CPUs"), status=0),
     refused("unknown-key", {"web.cfg": GOOD + "memroy = 5\n"},
             "web.cfg:5:1: error: 'memroy' is no key of a domain file: did you mean 'memory'?", "    memroy = 5", "    ^", "1 error", requirements=KEYS),
     refused("unsupported-key", {"web.cfg": GOOD + 'disk = [ "phy:/dev/x,xvda,w" ]\n'},

@@ -136,12 +136,8 @@ constexpr Row rows[] = {
          return operate(number, HVMOP_pagetable_dying, d);
      },
      -XEN_EINVAL},
-    {"hvm/guest_request_vm_event with a handle",
-     hvm_op_h,
-     [](Effects&) { return operate(number, HVMOP_guest_request_vm_event, scratch); },
-     -XEN_ENOSYS,
-     any_width,
-     {-XEN_EINVAL, "Xen has it for a domain's introspection. Nobody introspects here."}},
+    {"hvm/guest_request_vm_event with a handle", hvm_op_h,
+     [](Effects&) { return operate(number, HVMOP_guest_request_vm_event, scratch); }, -XEN_EINVAL},
     {"hvm/set_pci_intx_level is gone", hvm_op_h, [](Effects&) { return operate(number, 2, scratch); }, -XEN_ENOSYS},
     {"hvm/get_mem_type of another domain", hvm_op_h,
      [](Effects&) {

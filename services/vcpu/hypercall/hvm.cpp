@@ -63,11 +63,19 @@ xen::Result check(const Call& call, const bulkhead_guest_HvmParam& param, ParamA
     return access_of(param.index) >= wanted ? 0 : -XEN_EPERM;
 }
 
+/// What the header says of the values of those that a guest may set.
+bool is_valid(std::uint32_t index, std::uint64_t value) {
+    return index != HVM_PARAM_X87_FIP_WIDTH || value == 0 || value == 4 || value == 8;
+}
+
 xen::Result set_param(Call& call) {
     return with_input<bulkhead_guest_HvmParam>(
         call, call.arg[1], [&](const bulkhead_guest_HvmParam& param) -> xen::Result {
             if (const xen::Result wrong = check(call, param, ParamAccess::read_write); wrong != 0) {
                 return wrong;
+            }
+            if (!is_valid(param.index, param.value)) {
+                return -XEN_EINVAL;
             }
             if (param.index == HVM_PARAM_CALLBACK_IRQ) {
                 set_callback(call.d, param.value);
@@ -107,10 +115,55 @@ xen::Result set_upcall_vector(Call& call) {
         });
 }
 
+xen::Result get_time(Call& call) {
+    return with_in_out<bulkhead_guest_HvmGetTime>(call, call.arg[1], [&](bulkhead_guest_HvmGetTime& t) -> xen::Result {
+        t.now = call.d.now_ns();
+        return 0;
+    });
+}
+
+/// A hint for shadow page tables, which nobody has.
+xen::Result pagetable_dying(Call& call) {
+    return with_input<bulkhead_guest_HvmPagetableDying>(
+        call, call.arg[1], [&](const bulkhead_guest_HvmPagetableDying& dying) -> xen::Result {
+            const xen::Result wrong = own_domain_only(call, dying.domid);
+            return wrong != 0 ? wrong : -XEN_EINVAL;
+        });
+}
+
+/// What a device model has to know of a frame. Where there is no RAM, it would have to emulate.
+xen::Result get_mem_type(Call& call) {
+    return with_in_out<bulkhead_guest_HvmGetMemType>(
+        call, call.arg[1], [&](bulkhead_guest_HvmGetMemType& type) -> xen::Result {
+            if (const xen::Result wrong = own_domain_only(call, type.domid); wrong != 0) {
+                return wrong;
+            }
+            constexpr std::uint64_t max_gfn = ~std::uint64_t{0} >> page_shift;
+            const bool ram = type.pfn <= max_gfn && call.d.memory.page(Gfn{type.pfn}) != nullptr;
+            type.mem_type = ram ? HVMMEM_ram_rw : HVMMEM_mmio_dm;
+            return 0;
+        });
+}
+
+/// There is nobody to be told: the event goes unheard, as on Xen without a listener.
+xen::Result guest_request_vm_event(Call& call) {
+    return call.arg[1] == 0 ? 0 : -XEN_EINVAL;
+}
+
+/// No processor that we run on switches second-stage maps for its guest.
+xen::Result altp2m(Call&) {
+    return -XEN_EOPNOTSUPP;
+}
+
 constexpr Operation operations[] = {
     {HVMOP_set_param, set_param},
     {HVMOP_get_param, get_param},
     {HVMOP_set_evtchn_upcall_vector, set_upcall_vector},
+    {HVMOP_get_time, get_time},
+    {HVMOP_pagetable_dying, pagetable_dying},
+    {HVMOP_get_mem_type, get_mem_type},
+    {HVMOP_guest_request_vm_event, guest_request_vm_event},
+    {HVMOP_altp2m, altp2m},
 };
 
 } // namespace

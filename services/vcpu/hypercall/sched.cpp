@@ -93,6 +93,13 @@ xen::Result remote_shutdown(Call& call) {
         });
 }
 
+xen::Result watchdog(Call& call) {
+    return with_input<bulkhead_guest_SchedWatchdog>(call, call.arg[1],
+                                                    [&](const bulkhead_guest_SchedWatchdog& w) -> xen::Result {
+                                                        return call.d.watchdogs.set(w.id, w.timeout, call.d.now_ns());
+                                                    });
+}
+
 constexpr Operation operations[] = {
     {SCHEDOP_yield, yield},
     {SCHEDOP_block, block},
@@ -100,6 +107,7 @@ constexpr Operation operations[] = {
     {SCHEDOP_shutdown, shutdown},
     {SCHEDOP_shutdown_code, shutdown_code},
     {SCHEDOP_remote_shutdown, remote_shutdown},
+    {SCHEDOP_watchdog, watchdog},
     {SCHEDOP_pin_override, not_permitted},
 };
 

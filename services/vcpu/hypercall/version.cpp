@@ -10,7 +10,7 @@ namespace bulkhead::vcpu {
 namespace {
 
 constexpr char extra_version[] = ".0-bulkhead";
-constexpr char capabilities_text[] = "hvm-3.0-x86_64";
+constexpr char capabilities_text[] = "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64";
 constexpr char change_set[] = "unavailable";
 constexpr char denied[] = "<denied>";
 

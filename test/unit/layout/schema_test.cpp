@@ -89,7 +89,7 @@ TEST_CASE("trailing padding is named, so that it is never a guest's to read", "[
     Schema schema;
     schema.add("value", u64, guest::U64);
     schema.add("flags", u32, guest::U32);
-    const std::string text = emit_header("t", schema.read());
+    const std::string text = emit_header("t", schema.read(), {});
     CHECK(text.find("std::uint8_t padding_at_12[4];") != std::string::npos);
 }
 

@@ -73,6 +73,7 @@ TEST_CASE("the 32-bit convention") {
     CHECK(m.v().timers.next() == 5'000'000);
 }
 
+// REQ-ABI-002 REQ-ABI-003 REQ-ABI-004
 TEST_CASE("structures of 32-bit callers: i386's layout, and nothing else of their memory changes") {
     Machine m;
     m.store(test::scratch, ~std::uint64_t{0});
@@ -410,6 +411,64 @@ TEST_CASE("hvm_op: parameters") {
     CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, Upcall{1, 0x80}) == -XEN_ENOENT);
     CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, Upcall{0, 0x80}) == 0);
     CHECK(m.v().upcall_vector == 0x80);
+}
+
+// REQ-ABI-008
+TEST_CASE("sched_op: watchdogs") {
+    Guest m;
+    const auto watchdog = [&](std::uint32_t id, std::uint32_t seconds) {
+        return m.operation(__HYPERVISOR_sched_op, SCHEDOP_watchdog, sched_watchdog{id, seconds});
+    };
+    CHECK(watchdog(0, 0) == -XEN_EINVAL);
+    CHECK(watchdog(1, 1) == -XEN_EINVAL);
+    CHECK(watchdog(3, 1) == -XEN_EINVAL);
+    CHECK(watchdog(~0u, 1) == -XEN_EINVAL);
+    CHECK(watchdog(0, 5) == 1);
+    CHECK(watchdog(0, ~0u) == 2);
+    CHECK(watchdog(0, 5) == -XEN_ENOSPC);
+    CHECK(watchdog(2, 0) == 0);
+    CHECK(watchdog(2, 0) == -XEN_EINVAL);
+    const std::uint64_t before = m.d().watchdogs.next();
+    Machine::tsc += 1'000'000;
+    CHECK(watchdog(1, 5) == 0); // set again: later
+    CHECK(m.d().watchdogs.next() > before);
+    CHECK_FALSE(m.d().ended);
+    m.v().sleep = Sleep::blocked;
+    m.on_wait = [] { Machine::tsc += 10'000'000'000; };
+    for (int i = 0; i < 3 && !m.d().ended; ++i) {
+        m.monitor().step(m.v());
+    }
+    CHECK(m.d().ended);
+    CHECK(m.d().shutdown_reason == SHUTDOWN_watchdog);
+}
+
+TEST_CASE("hvm_op: time, frames' types, and what is for others") {
+    Guest m;
+    for (const std::uint64_t width : {0u, 4u, 8u, 5u}) {
+        const xen_hvm_param fip{DOMID_SELF, 0, HVM_PARAM_X87_FIP_WIDTH, width};
+        CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_set_param, fip) == (width == 5 ? -XEN_EINVAL : 0));
+    }
+    REQUIRE(m.operation(__HYPERVISOR_hvm_op, HVMOP_get_time, xen_hvm_get_time{}) == 0);
+    CHECK(m.load<std::uint64_t>(test::scratch) == m.d().now_ns());
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_get_time, test::read_only_page) == -XEN_EFAULT);
+    xen_hvm_get_mem_type type{};
+    type.domid = DOMID_SELF;
+    type.pfn = 1;
+    REQUIRE(m.operation(__HYPERVISOR_hvm_op, HVMOP_get_mem_type, type) == 0);
+    CHECK(m.load<xen_hvm_get_mem_type>(test::scratch).mem_type == HVMMEM_ram_rw);
+    for (const std::uint64_t nothing : {test::ram_bytes / page_size, ~std::uint64_t{0}}) {
+        type.pfn = nothing;
+        REQUIRE(m.operation(__HYPERVISOR_hvm_op, HVMOP_get_mem_type, type) == 0);
+        CHECK(m.load<xen_hvm_get_mem_type>(test::scratch).mem_type == HVMMEM_mmio_dm);
+    }
+    type.domid = 3;
+    CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_get_mem_type, type) == -XEN_EPERM);
+    xen_hvm_pagetable_dying dying{};
+    dying.domid = DOMID_SELF;
+    CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_pagetable_dying, dying) == -XEN_EINVAL);
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_guest_request_vm_event, 0) == 0);
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_guest_request_vm_event, test::scratch) == -XEN_EINVAL);
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_altp2m, test::scratch) == -XEN_EOPNOTSUPP);
 }
 
 TEST_CASE("vm_assist") {
