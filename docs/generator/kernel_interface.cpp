@@ -47,6 +47,10 @@ constexpr ObjectText objects[] = {
     {ObjectType::cpu_time, "CpuTime",
      "The authority to give threads CPU time: which CPUs, up to which priority. It has no methods: `thread.schedule` "
      "takes it."},
+    {ObjectType::offers, "Offers",
+     "Pages that a guest offers to others, by entries in a table that it writes itself (`bulkhead/abi/offers.hpp`). "
+     "Whoever holds it can have the kernel map such a page for the peer that the entry names, and for nobody else: the "
+     "destination's capability carries the peer's number as its badge."},
 };
 
 std::string rights(Rights r) {

@@ -36,6 +36,8 @@ Status narrow(Capability& capability, std::uint64_t a, std::uint64_t b) {
     switch (capability.type) {
     case ObjectType::portal:
     case ObjectType::event_set:
+    case ObjectType::address_space:
+    case ObjectType::stage2:
         if ((a & mint_badged) == 0) {
             return a == 0 && b == 0 ? Status::ok : Status::bad_argument;
         }
@@ -138,6 +140,11 @@ Status Capabilities::move(Slot& destination, Slot& source) {
 }
 
 Step Capabilities::remove_step(Slot& slot) {
+    // What an Offers mapped has its pin in the slot that it was derived from: it goes first, by itself.
+    if (slot.child != nullptr && slot.child->capability.pinned()) {
+        const Step step = remove_step(*slot.child);
+        return step == Step::done ? Step::more : step;
+    }
     if (slot.space != nullptr) {
         const Step step = environment_.unmap(slot);
         return step == Step::done ? Step::more : step;
@@ -176,22 +183,16 @@ Step Capabilities::destroy_step(Object& object) {
         }
         object.referrers_->clear();
     }
-    if (object.type() == ObjectType::cap_space) {
-        auto& space = static_cast<CapSpace&>(object);
-        for (std::uint32_t i = 0; i < promotions_per_step; ++i) {
-            Slot* const slot = space.lookup(Selector{space.cursor_ + 1});
-            if (slot == nullptr) {
-                return Step::done;
-            }
-            if (slot->empty()) {
-                ++space.cursor_;
-                continue;
-            }
-            if (const Step step = remove_step(*slot); step != Step::done) {
-                return step;
-            }
+    for (std::uint32_t i = 0; object.cursor_ < object.content_count_; ++i) {
+        if (i == promotions_per_step) {
+            return Step::more;
         }
-        return Step::more;
+        Slot& slot = object.content_[object.cursor_];
+        if (slot.empty()) {
+            ++object.cursor_;
+        } else if (const Step step = remove_step(slot); step != Step::done) {
+            return step;
+        }
     }
     return Step::done;
 }

@@ -66,6 +66,8 @@ public:
 
     /// Puts a first capability, one without a parent, into an empty slot (boot only).
     void insert_root(Slot& slot, const Capability& capability);
+    /// Puts a capability that the caller has checked into an empty slot. Constant time.
+    void fill(Slot& slot, const Capability& capability, Slot* parent);
     /// One step for objects that a thread left dying, because it destroyed itself.
     Step reap_one();
 
@@ -77,8 +79,6 @@ private:
     Step remove_step(Slot& slot);
     Step reap_step();
     Step destroy_step(Object& object);
-    void fill(Slot& slot, const Capability& capability, Slot* parent);
-
     Environment& environment_;
     Object* dying_{nullptr};
 };

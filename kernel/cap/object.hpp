@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every kernel object has: a count of the capabilities that name it, a slot that keeps its memory reserved while
-// it is being destroyed, and the list of internal references that must not outlive it.
+// it is being destroyed, slots of its own if it is made to hold capabilities, and the list of internal references that
+// must not outlive it.
 #pragma once
 
 #include "cap/slot.hpp"
@@ -11,7 +12,8 @@ class Reference;
 
 class Object {
 public:
-    explicit Object(ObjectType type) : type_{type} {}
+    explicit Object(ObjectType type, Slot* content = nullptr, std::uint32_t content_count = 0)
+        : type_{type}, content_count_{content_count}, content_{content} {}
     Object(const Object&) = delete;
     Object& operator=(const Object&) = delete;
 
@@ -28,7 +30,9 @@ private:
     ObjectType type_;
     bool dying_{false};
     std::uint32_t capabilities_{0}; ///< slots that name this object
-    std::uint32_t cursor_{0};       ///< CapSpace: slots emptied so far
+    std::uint32_t content_count_;
+    std::uint32_t cursor_{0}; ///< slots of `content_` emptied so far
+    Slot* content_;           ///< what goes with it, in this order
     Object* next_dying_{nullptr};
     Reference* referrers_{nullptr};
     /// Takes over the last capability: the object stays a descendant of its Untyped, so its memory cannot be reused,

@@ -14,33 +14,18 @@ class Object;
 struct Capability {
     ObjectType type{ObjectType::null};
     Rights rights{Rights::none};
-    bool badged{false};
+    bool badged{false};     ///< Region: mapped through an Offers
     std::uint64_t word{0};  ///< Object*, or the first address, port, interrupt; CpuTime: mask of CPUs
     std::uint64_t size{0};  ///< ranges: length. CpuTime: highest priority. Interrupt: count
-    std::uint64_t badge{0}; ///< Portal, EventSet. Untyped: bytes handed out
+    std::uint64_t badge{0}; ///< Portal, EventSet, spaces, Region of an Offers. Untyped: bytes handed out
 
     bool names_object() const {
-        switch (type) {
-        case ObjectType::null:
-        case ObjectType::untyped:
-        case ObjectType::region:
-        case ObjectType::interrupt:
-        case ObjectType::io_ports:
-        case ObjectType::cpu_time:
-        case ObjectType::count:
-            return false;
-        case ObjectType::cap_space:
-        case ObjectType::address_space:
-        case ObjectType::stage2:
-        case ObjectType::thread:
-        case ObjectType::portal:
-        case ObjectType::event_set:
-        case ObjectType::vcpu:
-            return true;
-        }
-        return false;
+        return type == ObjectType::cap_space || type == ObjectType::offers ||
+               (type >= ObjectType::address_space && type <= ObjectType::vcpu);
     }
     Object* object() const { return names_object() ? reinterpret_cast<Object*>(word) : nullptr; }
+    /// Of a page that is mapped because an Offers said so. It can do nothing but go.
+    bool pinned() const { return type == ObjectType::region && badged; }
 };
 
 /// How far a mapping has come: `map` and `unmap` are preemptible.

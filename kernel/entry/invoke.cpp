@@ -6,6 +6,20 @@
 
 namespace bulkhead::kernel {
 
+namespace {
+
+/// Methods up to that one, in the order of their table.
+struct Family {
+    Method last;
+    MethodResult (*invoke)(const Invocation&);
+};
+constexpr Family families[] = {{Method::info, invoke_memory},         {Method::cap_inspect, invoke_capability},
+                               {Method::stage2_unmap, invoke_memory}, {Method::portal_bind, invoke_thread},
+                               {Method::io_out, invoke_device},       {Method::offers_map, invoke_offers}};
+static_assert(static_cast<unsigned>(families[5].last) + 1 == static_cast<unsigned>(Method::count));
+
+} // namespace
+
 MethodResult invoke(Thread& thread, const arch::SyscallArguments& arguments) {
     if (arguments.a1 >= static_cast<std::uint64_t>(Method::count)) {
         return {Status::bad_method};
@@ -16,38 +30,10 @@ MethodResult invoke(Thread& thread, const arch::SyscallArguments& arguments) {
         return {found.status};
     }
     const Invocation call{thread, *found.slot, info.method, arguments.a2, arguments.a3, arguments.a4, arguments.a5};
-    switch (info.method) {
-    case Method::untyped_retype:
-    case Method::cap_mint:
-    case Method::cap_move:
-    case Method::cap_delete:
-    case Method::cap_revoke:
-    case Method::cap_inspect:
-        return invoke_capability(call);
-    case Method::map:
-    case Method::unmap:
-    case Method::restore:
-    case Method::info:
-    case Method::stage2_unmap:
-        return invoke_memory(call);
-    case Method::thread_configure:
-    case Method::thread_schedule:
-    case Method::thread_bind_events:
-    case Method::thread_bind_fault:
-    case Method::thread_start:
-    case Method::thread_stop:
-    case Method::thread_read_fault:
-    case Method::portal_bind:
-        return invoke_thread(call);
-    case Method::vcpu_bind:
-    case Method::vcpu_expose:
-    case Method::interrupt_bind:
-    case Method::interrupt_ack:
-    case Method::io_in:
-    case Method::io_out:
-        return invoke_device(call);
-    case Method::count:
-        break;
+    for (const Family& family : families) {
+        if (info.method <= family.last) {
+            return family.invoke(call);
+        }
     }
     return {Status::bad_method};
 }

@@ -31,5 +31,6 @@ MethodResult invoke_capability(const Invocation& call);
 MethodResult invoke_memory(const Invocation& call);
 MethodResult invoke_thread(const Invocation& call);
 MethodResult invoke_device(const Invocation& call);
+MethodResult invoke_offers(const Invocation& call);
 
 } // namespace bulkhead::kernel

@@ -5,6 +5,7 @@
 #include "object/control.hpp"
 #include "object/kernel_objects.hpp"
 #include "object/mapping.hpp"
+#include "object/offers.hpp"
 #include "object/portal.hpp"
 #include "sched/scheduler.hpp"
 
@@ -19,14 +20,8 @@ bool whole_pages(std::uint64_t size) {
     return size != 0 && size % page_size == 0;
 }
 
-/// A space's content is forgotten mapping by mapping; then every CPU must have left its tables.
+/// Every CPU must have left the tables; then the content is forgotten mapping by mapping.
 Step destroy_space(Space& space) {
-    for (std::uint32_t i = 0; space.mappings != nullptr; ++i) {
-        if (i == mappings_per_step) {
-            return Step::more;
-        }
-        forget_mapping(*space.mappings);
-    }
     Step step = Step::done;
     for (std::uint32_t i = 0; i < cpu_count; ++i) {
         Cpu& cpu = *cpus[i];
@@ -41,6 +36,12 @@ Step destroy_space(Space& space) {
             kick_and_retry(cpu); // it does not choose a thread of a dying space again
             step = Step::wait;
         }
+    }
+    for (std::uint32_t i = 0; step == Step::done && space.mappings != nullptr; ++i) {
+        if (i == mappings_per_step) {
+            return Step::more;
+        }
+        forget_mapping(*space.mappings);
     }
     return step;
 }
@@ -76,6 +77,8 @@ Step destroy_vcpu(Vcpu& vcpu) {
         }
         finish_run(*runner, Status::aborted);
     }
+    vcpu.stage2.clear();
+    vcpu.runner.clear();
     if (vcpu.home_cpu == no_cpu) {
         return Step::done;
     }
@@ -94,6 +97,7 @@ Step destroy_vcpu(Vcpu& vcpu) {
 }
 
 void destroy_event_set(EventSet& set) {
+    set.bound.clear();
     if (Thread* const waiter = set.waiter.get()) {
         set.waiter.clear();
         scheduler::disarm(waiter->deadline);
@@ -124,14 +128,11 @@ public:
             return size == 0 ? 2 * page_size : 0;
         case ObjectType::vcpu:
             return size == 0 ? (1 + arch::vcpu_pages) * page_size : 0;
-        case ObjectType::null:
-        case ObjectType::interrupt:
-        case ObjectType::io_ports:
-        case ObjectType::cpu_time:
-        case ObjectType::count:
+        case ObjectType::offers:
+            return size != 0 && size <= Offers::max_table_pages ? Offers::bytes(size) : 0;
+        default:
             return 0;
         }
-        return 0;
     }
 
     void zero(HostPhys memory, std::uint64_t bytes) override { __builtin_memset(arch::to_virtual(memory), 0, bytes); }
@@ -159,6 +160,8 @@ public:
             arch::vcpu_init(vcpu->pages());
             return vcpu;
         }
+        case ObjectType::offers:
+            return new (place) Offers{static_cast<std::uint32_t>(size)};
         default:
             panic("only objects are constructed");
         }
@@ -175,6 +178,9 @@ public:
             return destroy_vcpu(static_cast<Vcpu&>(object));
         case ObjectType::portal:
             static_cast<Portal&>(object).handler.clear();
+            return Step::done;
+        case ObjectType::offers:
+            static_cast<Offers&>(object).stage2.clear();
             return Step::done;
         case ObjectType::event_set:
             destroy_event_set(static_cast<EventSet&>(object));

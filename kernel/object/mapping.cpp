@@ -5,6 +5,7 @@
 
 #include "base/panic.hpp"
 #include "object/event_set.hpp"
+#include "object/offers.hpp"
 #include "object/vcpu.hpp"
 #include "sched/cpu.hpp"
 
@@ -149,6 +150,22 @@ Completion map(Slot& slot, Space& space, std::uint64_t address, std::uint64_t ri
     return {why == Status::ok ? Status::busy : why, false};
 }
 
+Status map_page(Slot& slot, Space& space, std::uint64_t address, HostPhys frame, bool write) {
+    PagePool& pool = space.pool_for_step();
+    const PageFlags flags{.write = write, .user = true};
+    const TreeStep step = is_stage2(space)
+                              ? NestedTree{space.root()}.map(pool, address, frame, 1, flags, Existing::refuse, 1)
+                              : HostTree{space.root()}.map(pool, address, frame, 1, flags, Existing::refuse, 1);
+    if (step.status == Status::ok) {
+        slot.space = &space;
+        slot.address = address;
+        slot.progress = page_size;
+        slot.map_state = MapState::mapped;
+        mapping_list_insert(space.mappings, slot);
+    }
+    return step.status;
+}
+
 Step unmap_step(Slot& slot) {
     auto& space = static_cast<Space&>(*slot.space);
     slot.map_state = MapState::unmapping;
@@ -175,6 +192,9 @@ void forget_mapping(Slot& slot) {
     slot.space = nullptr;
     slot.address = slot.progress = 0;
     slot.map_state = MapState::none;
+    if (slot.capability.pinned()) {
+        unpin(slot);
+    }
 }
 
 Completion unmap(Slot& slot) {

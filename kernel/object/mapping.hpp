@@ -16,6 +16,9 @@ Completion restore(Slot& slot, std::uint64_t offset, std::uint64_t pages, std::u
 /// See methods.hpp, `unmap_range`.
 Completion unmap_range(Stage2& space, GuestPhys first, std::uint64_t pages);
 
+/// Maps one 4 KiB frame through `slot`, never executable, where nothing is mapped. Constant time.
+[[nodiscard]] Status map_page(Slot& slot, Space& space, std::uint64_t address, HostPhys frame, bool write);
+
 /// One bounded step of undoing a mapping (Environment::unmap).
 [[nodiscard]] Step unmap_step(Slot& slot);
 /// The space is going: the slot is mapped nowhere any more.

@@ -22,7 +22,7 @@ constexpr std::string_view to_string(Status status) {
 constexpr std::string_view to_string(ObjectType type) {
     constexpr std::string_view names[] = {"null",      "untyped",  "cap_space", "region",    "address_space",
                                           "stage2",    "thread",   "portal",    "event_set", "vcpu",
-                                          "interrupt", "io_ports", "cpu_time"};
+                                          "interrupt", "io_ports", "cpu_time",  "offers"};
     static_assert(std::size(names) == static_cast<std::size_t>(ObjectType::count));
     return type < ObjectType::count ? names[static_cast<std::uint32_t>(type)] : "unknown";
 }

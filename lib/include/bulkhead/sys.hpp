@@ -74,6 +74,19 @@ namespace bulkhead::sys {
     return invoke_status(space, Method::stage2_unmap, first.value, pages);
 }
 
+// --- offers
+[[nodiscard]] inline Status offers_configure(Selector offers, Selector table, Selector stage2, Selector ram,
+                                             Selector more_ram) {
+    return invoke_status(offers, Method::offers_configure, table.value | (std::uint64_t{stage2.value} << 32),
+                         ram.value | (std::uint64_t{more_ram.value} << 32));
+}
+/// `space` is where the page goes, `track` the capability space in which `at` names the slot for it.
+[[nodiscard]] inline Status offers_map(Selector offers, std::uint32_t entry, bool write, Selector space, Selector track,
+                                       std::uint64_t address, Selector at) {
+    return invoke_status(offers, Method::offers_map, entry | (write ? offer_write : 0),
+                         space.value | (std::uint64_t{track.value} << 32), address, at.value);
+}
+
 // --- threads
 [[nodiscard]] inline Status thread_configure(Selector thread, Selector cap_space, Selector address_space,
                                              UserVirt entry, UserVirt stack, std::uint64_t argument) {

@@ -41,6 +41,9 @@ enum class Method : std::uint16_t {
     // IoPorts
     io_in,
     io_out,
+    // Offers
+    offers_configure,
+    offers_map,
     count
 };
 
@@ -85,13 +88,14 @@ inline constexpr MethodInfo methods[] = {
      "consecutive empty slots of the caller's space. `size`: bytes for Untyped, Region (multiples of 4096; Regions of "
      "2 MiB or more are aligned to 2 MiB); slots "
      "for CapSpace (2 to 65536); pages for AddressSpace and Stage2 (2 to 65536: one header, the rest is the page-table "
-     "pool); 0 for the others. The memory is zeroed. An Untyped with no descendants left "
+     "pool); pages of the table for Offers (1 to 1024); 0 for the others. The memory is zeroed. An Untyped with no "
+     "descendants left "
      "starts from its beginning again.",
      "bad_argument, out_of_memory, slot_in_use, out_of_range", "zeroing and initialisation preemptible every 64 KiB"},
     {Method::cap_mint, ObjectType::cap_space, Rights::control, "mint",
      "destination selector, source selector (caller's space) | rights << 32, a, b",
-     "Derives a capability from one in the caller's space [derive] into an empty slot. a, b by type. Portal, EventSet: "
-     "a = badge | mint_badged, only "
+     "Derives a capability from one in the caller's space [derive] into an empty slot. a, b by type. Portal, EventSet, "
+     "AddressSpace, Stage2: a = badge | mint_badged, only "
      "if the source has none (EventSet: below event_bits). Region: a = offset, b = size in bytes, "
      "0 = to the end. IoPorts, Interrupt: a = offset, b = count, 0 = "
      "to the end. CpuTime: a = highest priority, b = mask of CPUs, narrowed. Others: a = b = 0.",
@@ -150,6 +154,24 @@ inline constexpr MethodInfo methods[] = {
      "bad_argument, out_of_range", "constant"},
     {Method::io_out, ObjectType::io_ports, Rights::write, "out", "port, width 1|2|4, value", "Writes a port.",
      "bad_argument, out_of_range", "constant"},
+    {Method::offers_configure, ObjectType::offers, Rights::control, "configure",
+     "table: Region [derive] | Stage2 [map] << 32, RAM: Region [derive] | Region [derive] or 0 << 32",
+     "Says whose pages are offered: the guest's table, which has the object's size, its guest-physical space, and the "
+     "RAM that may be offered. Once. The object keeps derived capabilities to table and RAM.",
+     "busy, bad_argument (the table's size)", "constant"},
+    {Method::offers_map, ObjectType::offers, Rights::map, "map",
+     "entry | offer_write, AddressSpace or Stage2 [write], badged | CapSpace [control] << 32, address, selector in "
+     "that "
+     "CapSpace",
+     "Maps, for reading or also for writing, the page that an entry of the table (offers.hpp) offers at this moment to "
+     "the peer which the badge of the destination names, where nothing is mapped. The entry is marked as in use until "
+     "the last mapping made of it goes. The slot gets a Region capability without rights, derived from the owner's "
+     "RAM: deleting or unmapping it undoes the mapping, and so does the end of the RAM, of this object, of the slot's "
+     "space or of the destination.",
+     "out_of_range (no such entry or address), aborted (table or space is gone), slot_in_use, no_right (not offered to "
+     "that peer, or not for writing), not_mapped (the owner has no RAM there), busy (the entry has just changed, or "
+     "has 65535 mappings), already_mapped, out_of_memory, bad_argument",
+     "constant"},
 };
 static_assert(sizeof(methods) / sizeof(methods[0]) == static_cast<unsigned>(Method::count));
 
@@ -165,6 +187,8 @@ static_assert(methods_are_in_order());
 
 /// Mint: the badge argument is meant (a badge may be 0).
 inline constexpr std::uint64_t mint_badged = std::uint64_t{1} << 63;
+/// offers_map, in its first argument: for writing, too.
+inline constexpr std::uint64_t offer_write = std::uint64_t{1} << 32;
 /// Map, in its rights argument: memory type uncached (device registers).
 inline constexpr std::uint64_t map_uncached = std::uint64_t{1} << 8;
 

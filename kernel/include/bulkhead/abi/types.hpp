@@ -75,6 +75,7 @@ enum class ObjectType : std::uint8_t {
     interrupt = 10,    ///< a range of global system interrupts, or one that is bound
     io_ports = 11,     ///< a range of I/O ports
     cpu_time = 12,     ///< the authority to give threads CPU time: which CPUs, up to which priority
+    offers = 13,       ///< pages that a guest offers to others, by a table of its own
     count
 };
 
@@ -83,10 +84,11 @@ enum class ObjectType : std::uint8_t {
 enum class Rights : std::uint8_t {
     none = 0,
     read = 1u << 0,    ///< Region: map readable. EventSet: wait.
-    write = 1u << 1,   ///< Region: map writable. EventSet: signal. Portal: call. IoPorts: out.
+    write = 1u << 1,   ///< Region: map writable. EventSet: signal. Portal: call. IoPorts: out. AddressSpace, Stage2: be
+                       ///< where a page from an Offers is mapped.
     execute = 1u << 2, ///< Region: map executable (never together with writable).
     control = 1u << 3, ///< configure, start, stop, run; Untyped: retype; CapSpace: fill and empty
-    map = 1u << 4,     ///< AddressSpace, Stage2: be the destination of a mapping
+    map = 1u << 4,     ///< AddressSpace, Stage2: be the destination of a mapping. Offers: map what is offered
     derive =
         1u << 5, ///< make derived capabilities from this one (copy, mint, send); without it a capability only moves
     all = 0x3f
