@@ -19,17 +19,20 @@ struct Profile {
     std::uint32_t cap_slots;
     std::uint32_t address_space_pages;
     Rights event_rights; ///< on its own event set
+    bool own_memory;     ///< gets the memory that its manifest entry gives
 };
 inline constexpr Profile profiles[part_count] = {
     // The console binds the line's interrupt to its own event set: hence `write`.
-    {"console", ClientId::console, 1152, 48, Rights::read | Rights::write | Rights::derive},
-    {"grant", ClientId::grant, 1152, 48, Rights::read | Rights::derive},
-    {"event", ClientId::event, 4096, 32, Rights::read | Rights::derive},
-    {"memory", ClientId::memory, 2048, 64, Rights::read | Rights::derive},
+    {"console", ClientId::console, 1152, 48, Rights::read | Rights::write | Rights::derive, true},
+    // Offered pages go to spaces that their capabilities say are the peer's. Who can make a space can say anything of
+    // it.
+    {"grant", ClientId::grant, 1152, 48, Rights::read | Rights::derive, false},
+    {"event", ClientId::event, 4096, 32, Rights::read | Rights::derive, true},
+    {"memory", ClientId::memory, 2048, 64, Rights::read | Rights::derive, true},
     // Maps kernels and ramdisks, in 4 KiB pages, while it builds: up to half a gigabyte of them. Monitors' faults are
     // signalled to
     // its own event set.
-    {"domain", ClientId::domain, 4096, 288, Rights::read | Rights::write | Rights::derive},
+    {"domain", ClientId::domain, 4096, 288, Rights::read | Rights::write | Rights::derive, true},
 };
 constexpr const Profile& profile(Part part) {
     return profiles[static_cast<std::uint32_t>(part)];

@@ -125,7 +125,7 @@ bool Launcher::measure_part(Part part, std::uint64_t& bytes) {
         return false;
     }
     spawn_bytes_[static_cast<std::uint32_t>(part)] = needed;
-    bytes += MemoryPool::room_for(needed) + MemoryPool::room_for(entry(part).memory_bytes);
+    bytes += MemoryPool::room_for(needed) + MemoryPool::room_for(own_memory(part));
     return true;
 }
 
@@ -135,7 +135,7 @@ bool Launcher::reserve(Part part) {
                profile(part).name)) {
         return false;
     }
-    const std::uint64_t own = round_up_to_page(entry(part).memory_bytes);
+    const std::uint64_t own = round_up_to_page(own_memory(part));
     return own == 0 || !failed(pool_.make(ObjectType::untyped, own, root_slot::part_memory(part)),
                                "find memory of its own for", profile(part).name);
 }
@@ -239,7 +239,7 @@ Status Launcher::wire_domain() {
 /// Every component's own memory, then all the rest to services/memory.
 Status Launcher::give_memory() {
     for (const Part part : all_parts) {
-        if (entry(part).memory_bytes == 0) {
+        if (own_memory(part) == 0) {
             continue;
         }
         const Status status = sys::move(space(part), slot::untyped, root_slot::part_memory(part));

@@ -42,6 +42,8 @@ private:
     [[nodiscard]] Status give_memory();
 
     const bulkhead_Component& entry(Part part) const { return *entries_[static_cast<std::uint32_t>(part)]; }
+    /// What it gets for its own use.
+    std::uint64_t own_memory(Part part) const { return profile(part).own_memory ? entry(part).memory_bytes : 0; }
     Selector space(Part part) const { return spawned(part).cap_space; }
 
     const BootInfo& boot_;
