@@ -174,6 +174,11 @@ private:
                 return false;
             }
         }
+        if (!good(make(ObjectType::region, max_grant_frames * page_size, slots_.grant_frames())) ||
+            !good(sys::mint(slot::cap_space, grant_window_copy, slots_.grant_frames(), rights)) ||
+            !good(sys::map(grant_window_copy, spawned_.address_space, layout::grant_table_address.value, rights))) {
+            return false;
+        }
         return good(make(ObjectType::region, page_size, slots_.shared_info())) &&
                good(
                    sys::map(slots_.shared_info(), spawned_.address_space, layout::shared_info_address.value, rights)) &&
@@ -227,12 +232,27 @@ private:
     }
 
     bool tell_memory() {
-        return good(neighbours::add_memory(domain_.id, slots_.stage2(), slots_.shared_info(), plan_));
+        return good(
+            neighbours::add_memory(domain_.id, {slots_.stage2(), slots_.shared_info(), slots_.grant_frames()}, plan_));
     }
 
     bool tell_grant() {
-        return good(make(ObjectType::untyped, grant_bytes, slots_.grant_memory())) &&
-               good(neighbours::add_grant(domain_.id, slots_.grant_memory(), max_grant_frames));
+        const Selector more_ram = range_count() == 2 ? slots_.ram(1) : no_selector;
+        const std::uint64_t badge = domain_.id.value;
+        // What goes to services/grant maps offered pages, says for whom, and does nothing else.
+        return good(make(ObjectType::offers, max_grant_frames, in_the_making)) &&
+               good(sys::offers_configure(in_the_making, slots_.grant_frames(), slots_.stage2(), slots_.ram(0),
+                                          more_ram)) &&
+               good(sys::mint(slot::cap_space, offers, in_the_making, Rights::map)) &&
+               good(sys::remove(in_the_making)) &&
+               good(make(ObjectType::cap_space, grant_track_slots, in_the_making)) &&
+               good(sys::mint(slot::cap_space, grant_track, in_the_making, Rights::control)) &&
+               good(sys::remove(in_the_making)) &&
+               good(sys::mint_badge(slot::cap_space, offers_to_guest, slots_.stage2(), Rights::write, badge)) &&
+               good(
+                   sys::mint_badge(slot::cap_space, offers_to_monitor, spawned_.address_space, Rights::write, badge)) &&
+               good(neighbours::add_grant(domain_.id, {offers, grant_track, offers_to_guest, offers_to_monitor},
+                                          max_grant_frames));
     }
 
     bool tell_event() {
@@ -257,8 +277,8 @@ private:
     }
 
     bool seal() {
-        const Selector single[] = {slots_.ram(0),        slots_.ram(1),         slots_.stage2(),
-                                   slots_.shared_info(), slots_.console_ring(), slots_.holes()};
+        const Selector single[] = {slots_.ram(0),         slots_.ram(1),  slots_.stage2(),       slots_.shared_info(),
+                                   slots_.console_ring(), slots_.holes(), slots_.grant_frames(), grant_window_copy};
         for (const Selector each : single) {
             if (!good(put_into_vault(each))) {
                 return false;
@@ -372,7 +392,7 @@ private:
     std::uint32_t start_length_{0};
     BuildFailure failure_{};
 };
-static_assert(2 + 2 + 3 + spawn_slots - 2 + max_vcpus < vault_slots,
+static_assert(2 + 2 + 5 + spawn_slots - 2 + max_vcpus < vault_slots,
               "the vault holds what is sealed; slot 0 is never used");
 static_assert(bulkhead_MonitorStart_size <= 512);
 
@@ -396,7 +416,7 @@ std::int32_t take_down_domain(DomainRecord& domain) {
     // The console drains the ring first, while it exists. Whoever never heard of the domain says so: no matter.
     (void)neighbours::remove_console(domain.id);
     (void)neighbours::remove_events(domain.id);
-    (void)neighbours::remove_grant(domain.id);
+    (void)neighbours::remove_grant(domain.id, true);
     domain.thread = no_selector;
     domain.cap_space = no_selector;
     domain.sealed_count = 0;

@@ -13,6 +13,13 @@ inline constexpr Selector server_window{slot::first_free};
 /// Pieces of the boot image while they are read.
 inline constexpr Selector kernel_piece{slot::first_free.value + Utcb::max_caps};
 inline constexpr Selector ramdisk_piece{kernel_piece.value + 1};
+/// On their way to others while a domain is built.
+inline constexpr Selector grant_window_copy{ramdisk_piece.value + 1}; ///< the table's frames, for the monitor
+inline constexpr Selector in_the_making{ramdisk_piece.value + 6};     ///< with all rights, until it is handed on
+inline constexpr Selector offers{ramdisk_piece.value + 2};
+inline constexpr Selector grant_track{ramdisk_piece.value + 3};
+inline constexpr Selector offers_to_guest{ramdisk_piece.value + 4};   ///< badged
+inline constexpr Selector offers_to_monitor{ramdisk_piece.value + 5}; ///< likewise
 
 /// Capabilities of one domain. While it runs only `thread`, `cap_space`, `vault_handle` and `fault_events` are in use.
 class DomainSlots {
@@ -28,7 +35,7 @@ public:
     constexpr Selector stage2() const { return at(5); }
     constexpr Selector shared_info() const { return at(6); }
     constexpr Selector console_ring() const { return at(7); }
-    constexpr Selector grant_memory() const { return at(8); }
+    constexpr Selector grant_frames() const { return at(8); }
     constexpr Selector vault() const { return at(9); }
     constexpr Selector vault_handle() const { return at(10); }
     constexpr Selector vcpu() const { return at(11); } ///< on its way to the vault

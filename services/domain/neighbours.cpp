@@ -67,7 +67,7 @@ std::int32_t allocate(DomId domain, std::uint64_t bytes, Selector into) {
     return ask_memory(request, {}, into);
 }
 
-std::int32_t add_memory(DomId domain, Selector stage2, Selector shared_info, const MemoryPlan& plan) {
+std::int32_t add_memory(DomId domain, const MemoryParts& parts, const MemoryPlan& plan) {
     const std::uint64_t ram_end_gfn = plan.ram_end() >> page_shift;
     const std::uint64_t console = guest_layout::console_gfn.value;
     bulkhead_MemoryRequest request{};
@@ -79,9 +79,10 @@ std::int32_t add_memory(DomId domain, Selector stage2, Selector shared_info, con
     ram[0] = {0, plan.low_bytes >> page_shift};
     ram[1] = {guest_layout::high_base >> page_shift, plan.high_bytes >> page_shift};
     request.request.add_domain.ram_count = plan.high_bytes != 0 ? 2 : 1;
-    // [derive]: while shared_info moves, both places exist.
-    const CapItem caps[] = {copy(stage2, Rights::map),
-                            copy(shared_info, Rights::read | Rights::write | Rights::derive)};
+    // [derive]: each frame has its own place, and while one moves both places exist.
+    constexpr Rights frames = Rights::read | Rights::write | Rights::derive;
+    const CapItem caps[] = {copy(parts.stage2, Rights::map), copy(parts.shared_info, frames),
+                            copy(parts.grant_frames, frames)};
     return ask_memory(request, caps);
 }
 
@@ -92,18 +93,18 @@ std::int32_t release(DomId domain) {
     return ask_memory(request);
 }
 
-std::int32_t add_grant(DomId domain, Selector untyped, std::uint32_t max_frames) {
+std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames) {
     bulkhead_GrantRequest request{};
     request.which_request = bulkhead_GrantRequest_add_domain_tag;
     request.request.add_domain = {domain.value, max_frames, 2};
-    const CapItem caps[] = {move(untyped)};
+    const CapItem caps[] = {move(parts.offers), move(parts.track), move(parts.to_guest), move(parts.to_monitor)};
     return ask_grant(request, caps);
 }
 
-std::int32_t remove_grant(DomId domain) {
+std::int32_t remove_grant(DomId domain, bool force) {
     bulkhead_GrantRequest request{};
     request.which_request = bulkhead_GrantRequest_remove_domain_tag;
-    request.request.remove_domain.domain = domain.value;
+    request.request.remove_domain = {domain.value, force};
     return ask_grant(request);
 }
 

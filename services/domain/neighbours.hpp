@@ -13,14 +13,21 @@ namespace bulkhead::domain::neighbours {
 
 // services/memory
 [[nodiscard]] std::int32_t allocate(DomId domain, std::uint64_t bytes, Selector into);
-/// `stage2` and `shared_info` are copied to it with the rights it needs.
-[[nodiscard]] std::int32_t add_memory(DomId domain, Selector stage2, Selector shared_info, const MemoryPlan& plan);
+/// The capabilities are copied to it with the rights it needs.
+struct MemoryParts {
+    Selector stage2, shared_info, grant_frames;
+};
+[[nodiscard]] std::int32_t add_memory(DomId domain, const MemoryParts& parts, const MemoryPlan& plan);
 /// Everything that was made of the domain's memory is gone when it returns.
 [[nodiscard]] std::int32_t release(DomId domain);
 
-// services/grant; the Untyped is moved to it.
-[[nodiscard]] std::int32_t add_grant(DomId domain, Selector untyped, std::uint32_t max_frames);
-[[nodiscard]] std::int32_t remove_grant(DomId domain);
+// services/grant; the capabilities are moved to it, with the rights that it needs.
+struct GrantParts {
+    Selector offers, track, to_guest, to_monitor;
+};
+[[nodiscard]] std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames);
+/// -EBUSY: a monitor is at work on one of the domain's pages. `force`: no matter.
+[[nodiscard]] std::int32_t remove_grant(DomId domain, bool force);
 
 // services/event
 /// `channels`: how many ports the domain may have.

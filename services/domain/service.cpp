@@ -141,18 +141,24 @@ void Service::on_event(std::uint32_t bit) {
 }
 
 Tsc Service::deadline() const {
+    Tsc first{0};
     for (const Domain& domain : domains()) {
         if (domain.end_pending) {
             return Tsc{1}; // has passed
         }
+        if (domain.leaving && (first == Tsc{0} || domain.look_again < first)) {
+            first = domain.look_again;
+        }
     }
-    return Tsc{0};
+    return first;
 }
 
 void Service::on_timeout() {
     for (Domain& domain : domains()) {
         if (domain.end_pending) {
             finish(domain, domain.reason, domain.detail);
+        } else if (domain.leaving && Tsc{__builtin_ia32_rdtsc()} >= domain.look_again) {
+            leave(domain);
         }
     }
     report_if_over();
@@ -175,12 +181,27 @@ void Service::finish(Domain& domain, EndReason reason, std::string_view detail) 
         (void)sys::thread_stop(record.thread); // one that has faulted is stopped already
         return;
     }
+    domain.then = decision.action;
+    domain.waits = 0;
+    leave(domain);
+}
+
+/// A page must not vanish while another domain's monitor copies from it: that monitor would fault.
+void Service::leave(Domain& domain) {
+    DomainRecord& record = domain.record;
+    (void)sys::thread_stop(record.thread); // it copies nothing itself any more
+    domain.leaving = domain.waits < max_waits && neighbours::remove_grant(record.id, false) == -XEN_EBUSY;
+    if (domain.leaving) {
+        ++domain.waits;
+        domain.look_again = Tsc{__builtin_ia32_rdtsc() + wait_ms * workshop_.start.tsc_khz};
+        return;
+    }
     if (const std::int32_t error = take_down_domain(record); error != 0) {
         log("'{}' cannot be taken down: error {}", record.name(), error);
         domain.life.could_not_start();
         return;
     }
-    if (decision.action == Action::restart) {
+    if (domain.then == Action::restart) {
         start(domain);
     }
 }
@@ -191,7 +212,7 @@ void Service::report_if_over() {
     }
     std::uint32_t failures = 0;
     for (const Domain& domain : domains()) {
-        if (!domain.life.over()) {
+        if (!domain.life.over() || domain.leaving) {
             return;
         }
         failures += domain.life.failed() ? 1u : 0u;

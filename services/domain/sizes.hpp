@@ -14,15 +14,19 @@ namespace bulkhead::domain {
 
 /// Most pages that a space can own (see `retype`).
 inline constexpr std::uint64_t max_space_pages = 65536;
-/// Grant tables: 64 frames as Xen's default, and for version 2 a status frame per 8 of them.
+/// Grant tables: 64 frames as Xen's default.
 inline constexpr std::uint32_t max_grant_frames = 64;
-inline constexpr std::uint64_t grant_bytes = (max_grant_frames + max_grant_frames / 8) * page_size;
+/// Slots for what a domain maps of others: slot 0, the monitor's window, and 1024 mappings.
+inline constexpr std::uint32_t grant_track_slots = 1 + layout::grant_window_pages + 1024;
 /// Slots of the vault (see builder.hpp).
 inline constexpr std::uint32_t vault_slots = 64;
 
 namespace sizes {
 inline constexpr std::uint64_t slot_bytes = 128;
 inline constexpr std::uint64_t vcpu_bytes = 8 * page_size;
+/// The frames, the Offers (its page, and half the table's size for pins), and the slots.
+inline constexpr std::uint64_t grant_bytes = max_grant_frames * page_size + (1 + max_grant_frames / 2) * page_size +
+                                             (grant_track_slots * slot_bytes + page_size);
 /// shared_info, console ring, the vault, and page rounding of a few small objects.
 inline constexpr std::uint64_t small_objects = 16 * page_size;
 
@@ -64,9 +68,10 @@ constexpr std::uint64_t hole_bytes(const MemoryPlan& plan) {
 /// The monitor's address space: its own mappings, and RAM by large pages but for the ends of its two ranges.
 constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
     constexpr std::uint64_t vcpu_state_and_shared_info = 4;
+    constexpr std::uint64_t grant_table_and_window = 2;
     constexpr std::uint64_t window_ends = 2 + 2;
     const std::uint64_t holes = 2 + sizes::divide_up(hole_bytes(plan), large_page_size);
-    return sizes::capped(spawn_table_pages + vcpu_state_and_shared_info + window_ends + holes +
+    return sizes::capped(spawn_table_pages + vcpu_state_and_shared_info + grant_table_and_window + window_ends + holes +
                          sizes::divide_up(plan.ram_end(), guest_layout::gib));
 }
 
@@ -74,8 +79,8 @@ constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
 /// piece. `monitor`: what the spawn takes.
 constexpr std::uint64_t domain_bytes(const MemoryPlan& plan, std::uint32_t vcpus, std::uint64_t monitor) {
     return sizes::range_bytes(plan.low_bytes) + stage2_pages(plan) * page_size + monitor +
-           sizes::range_bytes(grant_bytes) + sizes::with_alignment(hole_bytes(plan)) + vcpus * sizes::vcpu_bytes +
-           sizes::range_bytes(vault_slots * sizes::slot_bytes) + sizes::small_objects;
+           sizes::range_bytes(sizes::grant_bytes) + sizes::with_alignment(hole_bytes(plan)) +
+           vcpus * sizes::vcpu_bytes + sizes::range_bytes(vault_slots * sizes::slot_bytes) + sizes::small_objects;
 }
 
 } // namespace bulkhead::domain

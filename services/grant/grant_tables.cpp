@@ -70,4 +70,11 @@ std::int32_t GrantTables::grow_to(DomId domain, std::uint32_t index) {
     return 0;
 }
 
+std::int32_t GrantTables::set_up(DomId caller, std::uint32_t frames) {
+    if (frames == 0) {
+        return has(caller) ? GNTST_okay : GNTST_bad_domain;
+    }
+    return grow_to(caller, frames - 1) == 0 ? GNTST_okay : GNTST_general_error;
+}
+
 } // namespace bulkhead::grant

@@ -6,16 +6,17 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include <bulkhead/slots.hpp>
 #include <bulkhead/xen.hpp>
+
+#include "maptrack.hpp"
 
 namespace bulkhead::grant {
 
 class GrantTables {
 public:
-    /// Xen's own default for a domain, and our limit.
-    static constexpr std::uint32_t frame_limit = 64;
     /// What a table has before anybody asks for more.
     static constexpr std::uint32_t initial_frames = 1;
 
@@ -33,6 +34,15 @@ public:
     [[nodiscard]] std::int32_t add_domain(DomId domain, std::uint32_t max_frames, std::uint32_t max_version);
     [[nodiscard]] std::int32_t remove_domain(DomId domain);
     bool has(DomId domain) const { return find(domain.value) != nullptr; }
+    /// The domain of that number, if there is one.
+    std::optional<DomId> named(std::uint32_t number) const {
+        return find(number) == nullptr ? std::nullopt : std::optional{DomId{static_cast<std::uint16_t>(number)}};
+    }
+    /// Whether the domain's table is as large as that now.
+    bool has_entry(DomId domain, std::uint32_t ref) const {
+        const Table* table = find(domain.value);
+        return table != nullptr && ref / entries_per_frame < table->frames;
+    }
 
     [[nodiscard]] Size query_size(DomId caller, std::uint32_t domain) const;
     /// The version in the answer is the one in use afterwards, whatever the result.
@@ -41,6 +51,8 @@ public:
 
     /// Makes sure that the table has frame `index`, as mapping it does. 0 or -errno.
     [[nodiscard]] std::int32_t grow_to(DomId domain, std::uint32_t index);
+    /// GNTTABOP_setup_table: GNTST_okay, and the table has that many frames at least; or what is wrong.
+    [[nodiscard]] std::int32_t set_up(DomId caller, std::uint32_t frames);
 
 private:
     struct Table {

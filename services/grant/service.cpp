@@ -7,54 +7,59 @@
 namespace bulkhead::grant {
 
 namespace {
+
 constexpr DomId dom_id(std::uint32_t id) {
     return id <= max_domains ? DomId{static_cast<std::uint16_t>(id)} : DomId{};
 }
+
+void put(bulkhead_GrantReply& reply, const Outcome& outcome) {
+    reply.outcome[reply.outcome_count++] = {outcome.status, outcome.handle, outcome.occupied};
+}
+static_assert(sizeof(bulkhead_GrantOpen::item) / sizeof(bulkhead_GrantOpenItem) == layout::grant_window_pages &&
+              sizeof(bulkhead_GrantReply::outcome) / sizeof(bulkhead_GrantOutcome) == layout::grant_window_pages);
+
 } // namespace
 
 std::int32_t Service::add_domain(const bulkhead_GrantAddDomain& request, CapsIn& in) {
-    if (in.count() != 1 || in.type(0) != ObjectType::untyped) {
-        return -XEN_EINVAL;
+    constexpr ObjectType expected[] = {ObjectType::offers, ObjectType::cap_space, ObjectType::stage2,
+                                       ObjectType::address_space};
+    for (std::uint32_t i = 0; i < std::size(expected); ++i) {
+        if (in.type(i) != expected[i]) {
+            return -XEN_EINVAL;
+        }
     }
     const DomId domain = dom_id(request.domain);
     if (const std::int32_t error = tables_.add_domain(domain, request.max_frames, request.max_version); error != 0) {
         return error;
     }
-    std::int32_t error = in.take(0, untyped_slot(domain)) == Status::ok ? 0 : -XEN_EINVAL;
-    if (error == 0 && sys::retype(untyped_slot(domain), ObjectType::region, request.max_frames * page_size,
-                                  frames_slot(domain)) != Status::ok) {
-        error = -XEN_ENOMEM;
+    const Selector places[] = {offers_slot(domain), track_slot(domain), stage2_slot(domain), monitor_slot(domain)};
+    bool good = true;
+    for (std::uint32_t i = 0; i < std::size(places); ++i) {
+        good = good && in.take(i, places[i]) == Status::ok;
     }
-    if (error != 0) {
-        (void)remove_domain(domain);
-    }
-    return error;
-}
-
-std::int32_t Service::remove_domain(DomId domain) {
-    const std::int32_t error = tables_.remove_domain(domain);
-    if (error == 0) {
-        // Any of them may be gone already, with the domain's memory. What was lent of the frames goes with them.
-        (void)sys::revoke(untyped_slot(domain));
-        (void)sys::remove(untyped_slot(domain));
-    }
-    return error;
-}
-
-std::int32_t Service::get_frame(const bulkhead_GrantGetFrame& request, CapsOut& out) {
-    const DomId domain = dom_id(request.domain);
-    if (request.status) {
-        return -XEN_EINVAL; // version 1 keeps the status in the table
-    }
-    if (const std::int32_t error = tables_.grow_to(domain, request.index); error != 0) {
-        return error;
-    }
-    if (sys::mint(slot::cap_space, outgoing, frames_slot(domain), Rights::read | Rights::write,
-                  request.index * page_size, page_size) != Status::ok ||
-        !out.move(outgoing, Rights::read | Rights::write)) {
+    if (!good || !mapper_.add_domain(domain)) {
+        (void)remove_domain({domain.value, true});
         return -XEN_EINVAL;
     }
     return 0;
+}
+
+std::int32_t Service::remove_domain(const bulkhead_GrantRemoveDomain& request) {
+    const DomId domain = dom_id(request.domain);
+    if (!tables_.has(domain)) {
+        return -XEN_ESRCH;
+    }
+    // What a monitor is copying from must not vanish under its hands.
+    if (!request.force && mapper_.is_open_elsewhere(domain)) {
+        return -XEN_EBUSY;
+    }
+    mapper_.remove_domain(domain);
+    return tables_.remove_domain(domain);
+}
+
+std::int32_t Service::grow(const bulkhead_GrantGrow& request) {
+    // Version 1 keeps the status in the table.
+    return request.status ? -XEN_EINVAL : tables_.grow_to(dom_id(request.domain), request.index);
 }
 
 bool Service::handle_domain(const Request& request, Reply& reply, CapsIn& in) {
@@ -63,14 +68,14 @@ bool Service::handle_domain(const Request& request, Reply& reply, CapsIn& in) {
         reply.result = add_domain(request.request.add_domain, in);
         return true;
     case bulkhead_GrantRequest_remove_domain_tag:
-        reply.result = remove_domain(dom_id(request.request.remove_domain.domain));
+        reply.result = remove_domain(request.request.remove_domain);
         return true;
     default:
         return false;
     }
 }
 
-bool Service::handle_monitor(const Request& request, Reply& reply, DomId caller) {
+bool Service::handle_table(const Request& request, Reply& reply, DomId caller) {
     switch (request.which_request) {
     case bulkhead_GrantRequest_query_size_tag: {
         const auto size = tables_.query_size(caller, request.request.query_size.domain);
@@ -91,21 +96,58 @@ bool Service::handle_monitor(const Request& request, Reply& reply, DomId caller)
         reply.version = answer.version;
         return true;
     }
+    case bulkhead_GrantRequest_setup_table_tag:
+        reply.status = tables_.set_up(caller, request.request.setup_table.frames);
+        return true;
     default:
         return false;
     }
 }
 
-void Service::handle(const Request& request, Reply& reply, ClientId who, CapsIn& in, CapsOut& out) {
+bool Service::handle_mappings(const Request& request, Reply& reply, DomId caller) {
+    const auto& r = request.request;
+    switch (request.which_request) {
+    case bulkhead_GrantRequest_map_tag:
+    case bulkhead_GrantRequest_unmap_tag:
+    case bulkhead_GrantRequest_open_tag:
+        break;
+    default:
+        return false;
+    }
+    if (!tables_.has(caller)) {
+        reply.result = -XEN_ESRCH;
+        return true;
+    }
+    if (request.which_request == bulkhead_GrantRequest_map_tag) {
+        for (pb_size_t i = 0; i < r.map.item_count; ++i) {
+            const bulkhead_GrantMapItem& item = r.map.item[i];
+            put(reply, mapper_.map(caller, {item.domain, item.ref, item.flags, item.address}));
+        }
+    } else if (request.which_request == bulkhead_GrantRequest_unmap_tag) {
+        for (pb_size_t i = 0; i < r.unmap.item_count; ++i) {
+            const bulkhead_GrantUnmapItem& item = r.unmap.item[i];
+            put(reply, mapper_.unmap(caller, {item.handle, item.address, item.bus_address}));
+        }
+    } else {
+        mapper_.close(caller);
+        for (pb_size_t i = 0; i < r.open.item_count; ++i) {
+            const bulkhead_GrantOpenItem& item = r.open.item[i];
+            put(reply, mapper_.open(caller, static_cast<std::uint32_t>(i), item.domain, item.ref, item.write));
+        }
+    }
+    return true;
+}
+
+void Service::handle(const Request& request, Reply& reply, ClientId who, CapsIn& in, CapsOut&) {
     const DomId caller = monitored_domain(who);
     bool allowed = false;
     if (who == ClientId::domain) {
         allowed = handle_domain(request, reply, in);
-    } else if (who == ClientId::memory && request.which_request == bulkhead_GrantRequest_get_frame_tag) {
-        reply.result = get_frame(request.request.get_frame, out);
+    } else if (who == ClientId::memory && request.which_request == bulkhead_GrantRequest_grow_tag) {
+        reply.result = grow(request.request.grow);
         allowed = true;
     } else if (caller != DomId{}) {
-        allowed = handle_monitor(request, reply, caller);
+        allowed = handle_table(request, reply, caller) || handle_mappings(request, reply, caller);
     }
     if (!allowed) {
         reply.result = -XEN_EPERM;

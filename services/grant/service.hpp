@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The grant component's requests: who may ask what, and where a table's frames come from: one Region, made of the
-// domain's own memory when the domain is added, so that growing cannot fail later.
+// The grant component's requests: who may ask what. It holds no memory at all: of each domain it has the Offers, which
+// maps what the domain offers and nothing else, and two destinations for that.
 // It must not know: how requests arrive.
 #pragma once
 
@@ -10,18 +10,11 @@
 #include <grant.pb.h>
 
 #include "grant_tables.hpp"
+#include "mapper.hpp"
 
 namespace bulkhead::grant {
 
-// The component's slots. Per domain: the Untyped that it was given, and the Region of all its frames.
-constexpr Selector untyped_slot(DomId domain) {
-    return Selector{128u + domain.value};
-}
-constexpr Selector frames_slot(DomId domain) {
-    return Selector{256u + domain.value};
-}
 inline constexpr Selector window{slot::first_free}; ///< where requests' capabilities arrive
-inline constexpr Selector outgoing{window.value + Utcb::max_caps};
 
 class Service {
 public:
@@ -35,12 +28,14 @@ public:
 
 private:
     bool handle_domain(const Request& request, Reply& reply, CapsIn& in);
-    bool handle_monitor(const Request& request, Reply& reply, DomId caller);
+    bool handle_table(const Request& request, Reply& reply, DomId caller);
+    bool handle_mappings(const Request& request, Reply& reply, DomId caller);
     std::int32_t add_domain(const bulkhead_GrantAddDomain& request, CapsIn& in);
-    std::int32_t remove_domain(DomId domain);
-    std::int32_t get_frame(const bulkhead_GrantGetFrame& request, CapsOut& out);
+    std::int32_t remove_domain(const bulkhead_GrantRemoveDomain& request);
+    std::int32_t grow(const bulkhead_GrantGrow& request);
 
     GrantTables tables_;
+    Mapper mapper_{tables_};
     RefusalCounter refusals_;
 };
 

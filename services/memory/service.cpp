@@ -48,26 +48,30 @@ void KernelUntypeds::dissolve(Selector loan) {
     (void)sys::remove(loan);
 }
 
-std::int32_t KernelStage2::fetch_grant_frame(DomId domain, std::uint32_t index, Selector slot) {
+/// Whether the table has that frame, or gets it now, is the grant component's to say.
+std::int32_t KernelStage2::grow_grant_table(DomId domain, std::uint32_t index) {
     bulkhead_GrantRequest request{};
     bulkhead_GrantReply reply{};
-    request.which_request = bulkhead_GrantRequest_get_frame_tag;
-    request.request.get_frame.domain = domain.value;
-    request.request.get_frame.index = index;
-    std::uint32_t received = 0;
-    const Status status = rpc(slot::grant, request, reply, {}, slot, 1, &received);
-    const bool good = status == Status::ok && reply.result == 0 && received == 1;
-    if (!good && received != 0) {
-        (void)sys::remove(slot);
-    }
-    return good ? 0 : status == Status::ok && reply.result < 0 ? reply.result : -XEN_EINVAL;
+    request.which_request = bulkhead_GrantRequest_grow_tag;
+    request.request.grow.domain = domain.value;
+    request.request.grow.index = index;
+    const Status status = rpc(slot::grant, request, reply);
+    return status == Status::ok && reply.result <= 0 ? reply.result : -XEN_EINVAL;
 }
 
 std::int32_t KernelStage2::fetch(DomId domain, Frame frame, Selector slot) {
+    constexpr Rights rights = Rights::read | Rights::write;
     if (frame == shared_info_frame) {
-        return to_errno(sys::mint(slot::cap_space, slot, shared_info_slot(domain), Rights::read | Rights::write));
+        return to_errno(sys::mint(slot::cap_space, slot, shared_info_slot(domain), rights));
     }
-    return fetch_grant_frame(domain, frame.value - 1, slot);
+    const std::uint32_t index = frame.value - 1;
+    const Status status =
+        sys::mint(slot::cap_space, slot, grant_frames_slot(domain), rights, index * page_size, page_size);
+    const std::int32_t error = status == Status::ok ? grow_grant_table(domain, index) : to_errno(status);
+    if (error != 0 && status == Status::ok) {
+        (void)sys::remove(slot);
+    }
+    return error;
 }
 
 std::int32_t KernelStage2::map(DomId domain, Selector slot, Gfn gfn) {
@@ -100,12 +104,14 @@ std::int32_t Service::release(std::uint32_t id) {
         physmap_.remove_domain(domain);
         (void)sys::remove(stage2_slot(domain));
         (void)sys::remove(shared_info_slot(domain));
+        (void)sys::remove(grant_frames_slot(domain));
     }
     return lender_.release(domain);
 }
 
 std::int32_t Service::add_domain(const bulkhead_MemoryAddDomain& request, CapsIn& in) {
-    if (in.count() != 2 || in.type(0) != ObjectType::stage2 || in.type(1) != ObjectType::region) {
+    if (in.count() != 3 || in.type(0) != ObjectType::stage2 || in.type(1) != ObjectType::region ||
+        in.type(2) != ObjectType::region) {
         return -XEN_EINVAL;
     }
     const DomId domain = dom_id(request.domain);
@@ -121,9 +127,11 @@ std::int32_t Service::add_domain(const bulkhead_MemoryAddDomain& request, CapsIn
         error != 0) {
         return error;
     }
-    if (in.take(0, stage2_slot(domain)) != Status::ok || in.take(1, shared_info_slot(domain)) != Status::ok) {
+    if (in.take(0, stage2_slot(domain)) != Status::ok || in.take(1, shared_info_slot(domain)) != Status::ok ||
+        in.take(2, grant_frames_slot(domain)) != Status::ok) {
         physmap_.remove_domain(domain);
         (void)sys::remove(stage2_slot(domain));
+        (void)sys::remove(shared_info_slot(domain));
         return -XEN_EINVAL;
     }
     return 0;

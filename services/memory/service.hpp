@@ -13,12 +13,15 @@
 
 namespace bulkhead::memory {
 
-// The component's slots. Per domain: its Stage2 [map] and the Region of its shared_info.
+// The component's slots. Per domain: its Stage2 [map] and the Regions of its shared_info and its grant table.
 constexpr Selector stage2_slot(DomId domain) {
     return Selector{128u + domain.value};
 }
 constexpr Selector shared_info_slot(DomId domain) {
     return Selector{256u + domain.value};
+}
+constexpr Selector grant_frames_slot(DomId domain) {
+    return Selector{384u + domain.value};
 }
 inline constexpr Selector window{slot::first_free}; ///< where requests' capabilities arrive
 inline constexpr Selector outgoing{window.value + Utcb::max_caps};
@@ -41,7 +44,7 @@ public:
     std::int32_t unmap(DomId domain, Gfn first, std::uint64_t pages) override;
 
 private:
-    static std::int32_t fetch_grant_frame(DomId domain, std::uint32_t index, Selector slot);
+    static std::int32_t grow_grant_table(DomId domain, std::uint32_t index);
 };
 
 class Service {

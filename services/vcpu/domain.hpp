@@ -70,6 +70,12 @@ struct Domain {
     Gfn shared_gfn{0};
     bool shared_mapped{false};
 
+    /// Where the monitor sees its domain's grant table, and what services/grant lays open.
+    struct {
+        std::uint8_t* table{nullptr};
+        std::uint8_t* window{nullptr};
+    } grant;
+
     Vcpu vcpus[max_vcpus];
     PortInfo ports[max_ports];
     Fifo fifo;

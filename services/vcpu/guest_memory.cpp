@@ -85,6 +85,15 @@ void GuestMemory::put_back(Gfn gfn) {
     }
 }
 
+Gfn GuestMemory::place_of_overlay(const std::uint8_t* page) const {
+    for (std::uint32_t i = 0; i < overlay_count_; ++i) {
+        if (overlays_[i].page == page) {
+            return overlays_[i].gfn;
+        }
+    }
+    return nowhere;
+}
+
 std::uint8_t* GuestMemory::page(Gfn gfn) const {
     if (const Overlay* over = find_overlay(gfn)) {
         return over->page;

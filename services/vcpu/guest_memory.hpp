@@ -51,6 +51,10 @@ public:
     };
     Place place_of(Gfn frame) const;
 
+    /// Where the page of an overlay lies; `nowhere` if it is not one.
+    static constexpr Gfn nowhere{~std::uint64_t{0}};
+    Gfn place_of_overlay(const std::uint8_t* page) const;
+
     /// The page that the guest has at that frame, or nullptr.
     std::uint8_t* page(Gfn gfn) const;
     /// The same, but only RAM of the guest's own that nothing lies over: memory that stays where it is.

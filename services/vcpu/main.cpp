@@ -73,6 +73,8 @@ void send_line(std::span<const char> line) {
                             static_cast<std::uint64_t*>(sys::pointer(layout::hole_bits_address))};
     Monitor& monitor = *new (storage) Monitor{Processor{host_cpuid, host_now}, mappings};
     monitor.domain().log.set_sink(send_line);
+    monitor.domain().grant = {static_cast<std::uint8_t*>(sys::pointer(layout::grant_table_address)),
+                              static_cast<std::uint8_t*>(sys::pointer(layout::grant_window))};
     if (const char* wrong = monitor.start(message)) {
         report_end(SHUTDOWN_crash, wrong);
     }

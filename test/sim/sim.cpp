@@ -435,6 +435,36 @@ void* Machine::guest_pointer(const Component& component, Selector stage2, GuestP
     return leaf.present ? reinterpret_cast<void*>(leaf.frame.value + address.value % leaf.bytes) : nullptr;
 }
 
+namespace {
+
+/// The lower half of the tree under `table`: what is above is the kernel's.
+void collect(HostPhys table, std::uint32_t level, std::uint64_t base, std::vector<Machine::Leaf>& found) {
+    const auto* const entries = reinterpret_cast<const std::uint64_t*>(table.value);
+    const std::uint64_t span = std::uint64_t{1} << (page_shift + 9 * (level - 1));
+    for (std::uint64_t i = 0; i < (level == HostFormat::levels ? 256 : 512); ++i) {
+        const std::uint64_t address = base + i * span;
+        if (!HostFormat::present(entries[i])) {
+            continue;
+        }
+        const HostPhys to = HostFormat::frame(entries[i]);
+        if (!HostFormat::leaf(entries[i], level)) {
+            collect(to, level - 1, address, found);
+            continue;
+        }
+        const PageFlags flags = HostFormat::flags(entries[i]);
+        found.push_back({address, reinterpret_cast<std::uint8_t*>(to.value), span, flags.write, flags.execute});
+    }
+}
+
+} // namespace
+
+std::vector<Machine::Leaf> Machine::leaves(const Component& component, Selector space) const {
+    std::vector<Leaf> found;
+    const auto& object = static_cast<const Space&>(*state_->slot_of(component, space).capability.object());
+    collect(object.root(), HostFormat::levels, 0, found);
+    return found;
+}
+
 CapSummary Machine::inspect(const Component& component, Selector at) const {
     const Capability& c = state_->slot_of(component, at).capability;
     return {c.type, c.rights, c.badged, c.badged ? static_cast<std::uint32_t>(c.badge) : 0};

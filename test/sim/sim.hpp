@@ -114,6 +114,14 @@ public:
     Rights rights_at(const Component& component, UserVirt address) const;
     /// Guest-physical page -> host memory, through a Stage2's tables; nullptr if nothing is mapped.
     void* guest_pointer(const Component& component, Selector stage2, GuestPhys address) const;
+    /// Everything that an AddressSpace or Stage2 translates, by its tables.
+    struct Leaf {
+        std::uint64_t address;
+        std::uint8_t* memory;
+        std::uint64_t bytes;
+        bool writable, executable;
+    };
+    std::vector<Leaf> leaves(const Component& component, Selector space) const;
     /// The component's event page, to look at without draining.
     EventPage& event_page(const Component& component) const;
     /// Ports that components wrote.

@@ -6,6 +6,7 @@ from dataclasses import replace
 from case import ENDED_WELL, ENDED_WITH_FAILURES, HALTED, REFUSED, BootCase, Domain, Expect, Machine, Send
 from event_cases import EVENT_CASES
 from g32_cases import G32_CASES
+from grant_cases import GRANT_CASES
 from memory_cases import MEMORY_CASES
 from conformance_cases import CONFORMANCE_CASES
 from tool_cases import TOOL_CASES
@@ -269,4 +270,4 @@ def checked(name):
 
 CHECKED = tuple(checked(name) for name in ("sixteen", "reboot", "monitor-crash-restart", "hostile-instructions"))
 
-ALL = (*TOOL_CASES, *CONFORMANCE_CASES, *SMALL, *HOSTILE, *MACHINES, *AUTHORITY, *CHECKED, *LINUX, *G32_CASES, *EVENT_CASES, *MEMORY_CASES)
+ALL = (*TOOL_CASES, *CONFORMANCE_CASES, *SMALL, *HOSTILE, *MACHINES, *AUTHORITY, *CHECKED, *LINUX, *G32_CASES, *EVENT_CASES, *MEMORY_CASES, *GRANT_CASES)

@@ -103,6 +103,9 @@ Verdict attack_hypercalls(Random& random) {
             first = reinterpret_cast<std::uint64_t>(scratch);
             others[0] = random.below(8);
         }
+        if (call == __HYPERVISOR_grant_table_op) { // the same, for as many elements as there is scratch for
+            others[1] = random.below(64);
+        }
         if (verbose) {
             debug_port_write(Line{} << Hex{call} << ' ' << Hex{first} << ' ' << Hex{others[0]} << ' ' << Hex{others[1]}
                                     << ' ' << Hex{others[2]} << '\n');

@@ -72,6 +72,10 @@ inline constexpr std::uint64_t stack_bytes = 64 * 1024;
 // monitors
 inline constexpr UserVirt vcpu_state_address{0x7000'1000'0000}; ///< vCPU n at + n * 4096
 inline constexpr UserVirt shared_info_address{0x7000'2000'0000};
+inline constexpr UserVirt grant_table_address{0x7000'2100'0000}; ///< its own domain's grant table, all frames
+/// Where services/grant lays pages that others offer to the domain, for as long as they are copied from or to.
+inline constexpr UserVirt grant_window{0x7000'2200'0000};
+inline constexpr std::uint32_t grant_window_pages = 64;
 inline constexpr UserVirt hole_bits_address{0x7000'3000'0000}; ///< a bit per page of RAM: the guest does not have it
 inline constexpr UserVirt guest_window{
     0x1000'0000'0000}; ///< guest-physical address g at guest_window + g, where g is RAM

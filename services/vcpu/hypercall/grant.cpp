@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_grant_table_op (public/grant_table.h): the operations on the table itself. Entries are plain memory,
-// mapping and copying other domains' pages is not offered in this version. It must not know: where the table is.
-#include "argument.hpp"
-
-#include <guest_grant_table.layout.hpp>
+// HYPERVISOR_grant_table_op (public/grant_table.h): the operations on the table itself. Entries are plain memory. It
+// must not know: other domains' pages.
+#include "grant.hpp"
 
 #include "ask.hpp"
 
@@ -36,10 +34,8 @@ xen::Result query_size(Call& call) {
         });
 }
 
+/// As in Xen, the count is not looked at.
 xen::Result set_version(Call& call) {
-    if (call.arg[2] != 1) {
-        return -XEN_EINVAL;
-    }
     bulkhead_guest_GnttabSetVersion set;
     if (!read_argument(call, call.arg[1], set) ||
         !results_writable<bulkhead_guest_GnttabSetVersion>(call, call.arg[1])) {
@@ -58,9 +54,6 @@ xen::Result set_version(Call& call) {
 }
 
 xen::Result get_version(Call& call) {
-    if (call.arg[2] != 1) {
-        return -XEN_EINVAL;
-    }
     return with_in_out<bulkhead_guest_GnttabGetVersion>(
         call, call.arg[1], [&](bulkhead_guest_GnttabGetVersion& get) -> xen::Result {
             if (const xen::Result wrong = own_domain_only(call, get.dom); wrong != 0) {
@@ -75,10 +68,104 @@ xen::Result get_version(Call& call) {
         });
 }
 
+using SetupTable = bulkhead_guest_GnttabSetupTable;
+
+/// GNTST_*: who may ask about whose table.
+std::int32_t own_table_only(const Call& call, std::uint32_t id) {
+    const DomainName name = name_domain(call, id);
+    return name.own ? GNTST_okay : name.exists ? GNTST_permission_denied : GNTST_bad_domain;
+}
+
+std::uint32_t table_frames(const Call& call) {
+    GrantRequest request{};
+    request.which_request = bulkhead_GrantRequest_query_size_tag;
+    request.request.query_size.domain = call.d.config.domain.value;
+    const GrantReply reply = ask_grant(request);
+    return reply.result == 0 ? reply.frames : 0;
+}
+
+/// Where the guest has mapped the frames: it sees no other addresses. All ones for one that is nowhere, as in Xen.
+std::int32_t set_up_table(Call& call, const SetupTable& setup) {
+    GrantRequest request{};
+    request.which_request = bulkhead_GrantRequest_setup_table_tag;
+    request.request.setup_table.frames = setup.nr_frames;
+    const GrantReply reply = ask_grant(request);
+    if (reply.result != 0 || reply.status != GNTST_okay) {
+        return reply.result != 0 ? GNTST_general_error : reply.status;
+    }
+    const std::uint64_t nowhere = call.wide ? ~std::uint64_t{0} : 0xffff'ffff;
+    std::int32_t status = GNTST_okay;
+    for (std::uint32_t i = 0; i < setup.nr_frames; ++i) { // no more than the table can have
+        const Gfn place = call.d.memory.place_of_overlay(call.d.grant.table + i * page_size);
+        const std::uint64_t gfn[] = {place == GuestMemory::nowhere ? nowhere : place.value};
+        status = write_words(call, setup.frame_list, i, gfn) == 0 ? status : GNTST_bad_virt_addr;
+    }
+    return status;
+}
+
+xen::Result setup_table(Call& call) {
+    if (call.arg[2] != 1) {
+        return -XEN_EINVAL;
+    }
+    return with_in_out<SetupTable>(call, call.arg[1], [&](SetupTable& setup) -> xen::Result {
+        const std::int32_t wrong = own_table_only(call, setup.dom);
+        setup.status = wrong != GNTST_okay ? wrong : set_up_table(call, setup);
+        return 0;
+    });
+}
+
+/// An entry of the guest's table, which the guest and the kernel change at any time.
+std::uint64_t& entry(const Call& call, grant_ref_t ref) {
+    void* at = call.d.grant.table + std::uint64_t{ref} * sizeof(grant_entry_v1_t);
+    return *static_cast<std::uint64_t*>(at);
+}
+
+/// Takes an entry that nobody uses out of the table.
+bool take_entry(std::uint64_t& entry, std::uint64_t& taken) {
+    taken = __atomic_load_n(&entry, __ATOMIC_ACQUIRE);
+    return (taken & (GTF_reading | GTF_writing)) == 0 &&
+           __atomic_compare_exchange_n(&entry, &taken, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+std::int32_t swap_entries(const Call& call, grant_ref_t a, grant_ref_t b, std::uint32_t entries) {
+    if (a >= entries || b >= entries) {
+        return GNTST_bad_gntref;
+    }
+    if (a == b) {
+        return GNTST_okay;
+    }
+    std::uint64_t was_a = 0;
+    std::uint64_t was_b = 0;
+    if (!take_entry(entry(call, a), was_a)) {
+        return GNTST_eagain;
+    }
+    const bool both = take_entry(entry(call, b), was_b);
+    __atomic_store_n(&entry(call, a), both ? was_b : was_a, __ATOMIC_RELEASE);
+    if (!both) {
+        return GNTST_eagain;
+    }
+    __atomic_store_n(&entry(call, b), was_a, __ATOMIC_RELEASE);
+    return GNTST_okay;
+}
+
+using Swap = bulkhead_guest_GnttabSwapGrantRef;
+constexpr std::size_t at_once = 64;
+
+xen::Result swap_grant_ref(Call& call) {
+    const std::uint32_t entries = table_frames(call) * static_cast<std::uint32_t>(page_size / sizeof(grant_entry_v1_t));
+    return in_batches<Swap, at_once>(call, [&](std::span<Swap> ops) {
+        for (Swap& op : ops) {
+            op.status = swap_entries(call, op.ref_a, op.ref_b, entries);
+        }
+    });
+}
+
+/// Xen answers -ENOSYS to the others, to every domain whose physical addresses are not the machine's: transfer,
+/// unmap_and_replace, get_status_frames, cache_flush, dump_table.
 constexpr Operation operations[] = {
-    {GNTTABOP_query_size, query_size},
-    {GNTTABOP_set_version, set_version},
-    {GNTTABOP_get_version, get_version},
+    {GNTTABOP_map_grant_ref, grant_map}, {GNTTABOP_unmap_grant_ref, grant_unmap},   {GNTTABOP_setup_table, setup_table},
+    {GNTTABOP_copy, grant_copy},         {GNTTABOP_query_size, query_size},         {GNTTABOP_set_version, set_version},
+    {GNTTABOP_get_version, get_version}, {GNTTABOP_swap_grant_ref, swap_grant_ref},
 };
 
 } // namespace

@@ -18,7 +18,7 @@ namespace {
 
 using MemoryRequest = bulkhead_MemoryRequest;
 
-/// shared_info has one place; the frames of grant tables the monitor cannot see.
+/// shared_info has one place, and so has each frame of the grant table.
 xen::Result map_special(Call& call, const bulkhead_MemoryAddToPhysmap& what) {
     Domain& d = call.d;
     const Gfn gfn{what.gfn};
@@ -43,6 +43,9 @@ xen::Result map_special(Call& call, const bulkhead_MemoryAddToPhysmap& what) {
         void* shared = d.shared;
         page = static_cast<std::uint8_t*>(shared);
         latch_width(d, call.v);
+    } else if (what.space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE && d.grant.table != nullptr) {
+        page = d.grant.table + what.index * page_size; // a frame that there is, as it is mapped
+        d.memory.clear_overlay(d.memory.place_of_overlay(page));
     }
     return d.memory.set_overlay(gfn, page) ? 0 : -XEN_ENOMEM;
 }

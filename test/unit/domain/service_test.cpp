@@ -383,7 +383,7 @@ TEST_CASE("only a domain's own monitor can end it, and only root may ask for the
         CHECK((line.find("monitor:one") == std::string::npos || line.find(" region ") == std::string::npos));
     }
     CHECK(std::count_if(lines.begin(), lines.end(),
-                        [](const std::string& line) { return line.find("vault:one") != std::string::npos; }) == 11);
+                        [](const std::string& line) { return line.find("vault:one") != std::string::npos; }) == 13);
 }
 
 TEST_CASE("a guest that has every large page of its RAM split does not run out of page tables", "[domain][service]") {
@@ -399,4 +399,59 @@ TEST_CASE("a guest that has every large page of its RAM split does not run out o
     CHECK(world.guest(0) == nullptr);
     CHECK(world.guest(page_size) != nullptr);
     CHECK(world.guest(12 * mib - page_size) != nullptr);
+}
+
+TEST_CASE("a domain goes when no other's monitor copies from its pages any more", "[domain][service]") {
+    World world;
+    world.add_domain("one", World::good_kernel());
+    world.add_domain("two", World::good_kernel());
+    world.run();
+    sim::Component& monitor2 = world.machine.add("monitor of d2");
+    world.machine.connect(monitor2, slot::grant, world.grant, monitor_of(DomId{2}));
+    // Page 0x50 of domain 1, for domain 2, by an entry in the first frame of the table, which domain 1 has mapped.
+    REQUIRE(world.memory_service->physmap().has(DomId{1}));
+    bulkhead_MemoryRequest map{};
+    bulkhead_MemoryReply mapped{};
+    map.which_request = bulkhead_MemoryRequest_add_to_physmap_tag;
+    map.request.add_to_physmap = {bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE, 0, 0x5000};
+    world.machine.connect(world.monitor1, slot::memory, world.memory, monitor_of(DomId{1}));
+    world.machine.run_as(world.monitor1, [&] { REQUIRE(rpc(slot::memory, map, mapped) == Status::ok); });
+    REQUIRE(mapped.result == 0);
+    const grant_entry_v1_t entry{GTF_permit_access, 2, 0x50};
+    std::memcpy(const_cast<std::uint8_t*>(world.guest(0x5000 * page_size)) + 8 * sizeof entry, &entry, sizeof entry);
+    const auto open = [&](pb_size_t count) {
+        bulkhead_GrantRequest request{};
+        bulkhead_GrantReply reply{};
+        request.which_request = bulkhead_GrantRequest_open_tag;
+        request.request.open.item_count = count;
+        request.request.open.item[0] = {1, 8, false};
+        world.machine.run_as(monitor2, [&] { REQUIRE(rpc(slot::grant, request, reply) == Status::ok); });
+        REQUIRE(reply.outcome_count == count);
+        CHECK((count == 0 || reply.outcome[0].status == GNTST_okay));
+    };
+    const auto later = [&] {
+        while (Tsc{__builtin_ia32_rdtsc()} < world.service->deadline()) {
+        }
+        world.machine.run_as(world.domain, [&] { world.service->on_timeout(); });
+        world.machine.serve(world.domain, *world.server);
+    };
+    open(1);
+    const std::uint64_t lent = world.memory_service->lender().lent();
+    CHECK(world.report_end(SHUTDOWN_poweroff) == 0);
+    later();
+    CHECK(logged("'one' ended: poweroff -> destroy"));
+    CHECK(world.memory_service->lender().lent() == lent);
+    SECTION("when it is done") {
+        later();
+        CHECK(world.memory_service->lender().lent() == lent);
+        open(0);
+        later();
+    }
+    SECTION("or too slow") {
+        for (int i = 0; i < 101 && world.service->deadline() != Tsc{0}; ++i) {
+            later();
+        }
+    }
+    CHECK(world.service->deadline() == Tsc{0});
+    CHECK(world.memory_service->lender().lent() < lent);
 }

@@ -21,27 +21,21 @@ namespace {
 
 constexpr std::uint64_t mib = std::uint64_t{1} << 20;
 
-/// Stands in for services/grant: frames of one Region.
+/// Stands in for services/grant: a table of up to four frames.
 struct FakeGrant {
     using Request = bulkhead_GrantRequest;
     using Reply = bulkhead_GrantReply;
     std::uint32_t asked{0};
-    void handle(const Request& request, Reply& reply, ClientId who, CapsIn&, CapsOut& out) {
+    void handle(const Request& request, Reply& reply, ClientId who, CapsIn&, CapsOut&) {
         REQUIRE(who == ClientId::memory);
-        REQUIRE(request.which_request == bulkhead_GrantRequest_get_frame_tag);
+        REQUIRE(request.which_request == bulkhead_GrantRequest_grow_tag);
         ++asked;
-        if (request.request.get_frame.index >= 4) {
-            reply.result = -XEN_EINVAL;
-            return;
-        }
-        REQUIRE(sys::mint(slot::cap_space, Selector{700}, Selector{600}, Rights::read | Rights::write,
-                          request.request.get_frame.index * page_size, page_size) == Status::ok);
-        REQUIRE(out.move(Selector{700}));
+        reply.result = request.request.grow.index < 4 ? 0 : -XEN_EINVAL;
     }
 };
 
 struct World {
-    static constexpr Selector inbox{900}, stage2{901}, ram{902}, shared{903};
+    static constexpr Selector inbox{900}, stage2{901}, ram{902}, shared{903}, frames{904};
     static constexpr std::uint64_t ram_bytes = 4 * mib;
     static constexpr std::uint64_t ram_pages = ram_bytes / page_size;
 
@@ -61,7 +55,6 @@ struct World {
     World() {
         machine.give_untyped(memory, 24 * mib, slot::first_lendable);
         REQUIRE(service->lender().add_source(slot::first_lendable, 24 * mib));
-        machine.make(grant, ObjectType::region, 4 * page_size, Selector{600});
         machine.connect(memory, slot::grant, grant, ClientId::memory);
         machine.connect(builder, slot::memory, memory, ClientId::domain);
         machine.connect(monitor, slot::memory, memory, monitor_of(DomId{1}));
@@ -101,11 +94,13 @@ struct World {
         machine.run_as(builder, [&] {
             REQUIRE(sys::retype(inbox, ObjectType::region, ram_bytes, ram) == Status::ok);
             REQUIRE(sys::retype(inbox, ObjectType::region, page_size, shared) == Status::ok);
+            REQUIRE(sys::retype(inbox, ObjectType::region, 8 * page_size, frames) == Status::ok);
             REQUIRE(sys::retype(inbox, ObjectType::stage2, 64, stage2) == Status::ok);
             REQUIRE(sys::map(ram, stage2, 0, Rights::read | Rights::write | Rights::execute) == Status::ok);
         });
         const CapItem caps[] = {{stage2.value, Rights::map, 0, 0},
-                                {shared.value, Rights::read | Rights::write | Rights::derive, 0, 0}};
+                                {shared.value, Rights::read | Rights::write | Rights::derive, 0, 0},
+                                {frames.value, Rights::read | Rights::write | Rights::derive, 0, 0}};
         REQUIRE(add(1, caps) == 0);
     }
     std::int32_t map(bulkhead_PhysmapSpace space, std::uint64_t index, std::uint64_t gfn) {
@@ -155,7 +150,7 @@ struct World {
     void* frame(Selector region, std::uint64_t page = 0) {
         return machine.memory_of(builder, region).data() + page * page_size;
     }
-    void* table(std::uint64_t page) { return machine.memory_of(grant, Selector{600}).data() + page * page_size; }
+    void* table(std::uint64_t page) { return machine.memory_of(builder, frames).data() + page * page_size; }
 };
 
 } // namespace
@@ -305,14 +300,17 @@ TEST_CASE_METHOD(World, "who may ask what, and with which capabilities", "[memor
     CHECK(add(1, {}) == -XEN_EINVAL);
     machine.make(builder, ObjectType::region, page_size, shared);
     machine.make(builder, ObjectType::stage2, 16, stage2);
-    const CapItem swapped[] = {{shared.value, Rights::read, 0, 0}, {stage2.value, Rights::map, 0, 0}};
+    machine.make(builder, ObjectType::region, page_size, frames);
+    const CapItem swapped[] = {
+        {shared.value, Rights::read, 0, 0}, {stage2.value, Rights::map, 0, 0}, {frames.value, Rights::read, 0, 0}};
     CHECK(add(1, swapped) == -XEN_EINVAL);
-    const CapItem good[] = {{stage2.value, Rights::map, 0, 0}, {shared.value, Rights::read, 0, 0}};
+    const CapItem good[] = {
+        {stage2.value, Rights::map, 0, 0}, {shared.value, Rights::read, 0, 0}, {frames.value, Rights::read, 0, 0}};
     CHECK(add(65, good) == -XEN_EINVAL);
     CHECK(machine.used_slots(memory) == idle);
     REQUIRE(add(1, good) == 0);
     CHECK(add(1, good) == -XEN_EEXIST);
-    CHECK(machine.used_slots(memory) == idle + 2);
+    CHECK(machine.used_slots(memory) == idle + 3);
     CHECK(map(bulkhead_PhysmapSpace_PHYSMAP_SHARED_INFO, 0, 1) == -XEN_EINVAL); // it was given without derive
 
     bulkhead_MemoryRequest request{};

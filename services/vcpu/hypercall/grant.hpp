@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operations of grant_table_op have in common: they take an array, element by element, and each element gets a
+// status. It must not know: what is done with an element.
+#pragma once
+
+#include <span>
+
+#include "argument.hpp"
+#include "continuation.hpp"
+
+#include <guest_grant_table.layout.hpp>
+
+namespace bulkhead::vcpu {
+
+// Of a foreign page, in grant_map.cpp and grant_copy.cpp.
+xen::Result grant_map(Call& call);
+xen::Result grant_unmap(Call& call);
+xen::Result grant_copy(Call& call);
+
+/// How many elements the array has.
+inline std::uint32_t grant_count(const Call& call) {
+    return static_cast<std::uint32_t>(call.arg[2]);
+}
+/// Where element `index` is. False: nowhere that the caller can address.
+template <typename Message> bool grant_element(const Call& call, std::uint32_t index, std::uint64_t& place) {
+    const std::uint64_t offset = std::uint64_t{index} * layout_bytes<Message>(call.wide);
+    return !__builtin_add_overflow(call.arg[1], offset, &place);
+}
+
+/// `work` on as many elements at once as one message holds. An element that cannot be read, or written afterwards, is
+/// -EFAULT, and nothing is done for it; what was done for those before it stands, as in Xen. Between two batches others
+/// get in.
+template <typename Message, std::size_t at_once, typename F> xen::Result in_batches(Call& call, F&& work) {
+    std::uint32_t done = 0;
+    (void)resume(call, done); // a call that is new begins with the first
+    while (done < grant_count(call)) {
+        const std::uint32_t left = grant_count(call) - done;
+        const std::uint32_t wanted = left < at_once ? left : static_cast<std::uint32_t>(at_once);
+        Message elements[at_once];
+        std::uint64_t places[at_once];
+        std::uint32_t count = 0;
+        while (count < wanted && grant_element<Message>(call, done + count, places[count]) &&
+               read_argument(call, places[count], elements[count]) && results_writable<Message>(call, places[count])) {
+            ++count;
+        }
+        if (count != 0) {
+            work(std::span<Message>{elements, count});
+        }
+        for (std::uint32_t i = 0; i < count; ++i) {
+            if (const xen::Result wrong = write_results(call, places[i], elements[i]); wrong != 0) {
+                return wrong;
+            }
+        }
+        if (count < wanted) {
+            return -XEN_EFAULT;
+        }
+        done += count;
+        if (done < grant_count(call) && suspend(call, done)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+} // namespace bulkhead::vcpu

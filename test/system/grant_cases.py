@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests that share pages by grants. What they print: guests/tiny/grant.cpp."""
+
+from case import BootCase, Domain, Expect, Machine
+
+
+def share(name, machine=Machine(), user_cpu="0", owner="grant", user="grant"):
+    return BootCase(
+        name, ("REQ-GRANT-002", "REQ-GRANT-003", "REQ-GRANT-004"),
+        (Domain("owner", owner, "role=owner peer=2"), Domain("user", user, "role=user peer=1", cpus=user_cpu)),
+        (Expect("owner", "grant owner: PASS"), Expect("log", "'owner' ended: poweroff"), Expect("user", "grant user: PASS"),
+         Expect("log", "'user' ended: poweroff")),
+        forbid={"owner": ("FAIL",), "user": ("FAIL",), "log": ("component ", "refused")}, machine=machine)
+
+
+GRANT_CASES = (
+    share("grant"),
+    share("grant-two-cpus", Machine(smp=2), "1"),
+    share("grant-32-from-64", user="grant32"),
+    share("grant-64-from-32", owner="grant32"),
+)

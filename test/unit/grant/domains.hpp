@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Domains as services/domain builds them, as far as the grant component is concerned: RAM with its stage 2, a grant
+// table, what offers the RAM's pages, and a monitor's address space.
+#pragma once
+
+#include <catch2/catch.hpp>
+
+#include <memory>
+#include <vector>
+
+#include <bulkhead/rpc.hpp>
+#include <sim.hpp>
+
+#include "service.hpp"
+
+namespace bulkhead::grant::test {
+
+constexpr std::uint64_t entry_of(std::uint32_t peer, std::uint64_t frame, std::uint64_t flags = GTF_permit_access) {
+    return flags | std::uint64_t{peer} << 16 | frame << 32;
+}
+
+/// The machine, the grant component served or not, and domains 1 to 3 with a monitor each.
+struct World {
+    static constexpr std::uint32_t domains = 3;
+    static constexpr std::uint32_t ram_pages = 16, table_frames = 2, handles = 5;
+    static constexpr Selector inbox{900};
+
+    sim::Machine machine{64u << 20};
+    sim::Component& grant = machine.add("grant", 1152);
+    sim::Component& builder = machine.add("domain");
+    sim::Component& memory = machine.add("memory");
+    std::vector<sim::Component*> monitors;
+    std::unique_ptr<Service> service = std::make_unique<Service>();
+    Server<Service> server{*service, window};
+    bulkhead_GrantReply reply{};
+
+    World() {
+        machine.connect(builder, slot::grant, grant, ClientId::domain);
+        machine.connect(memory, slot::grant, grant, ClientId::memory);
+        machine.serve(grant, server);
+        for (std::uint32_t id = 1; id <= domains; ++id) {
+            monitors.push_back(&machine.add("monitor"));
+            machine.connect(monitor(id), slot::grant, grant, monitor_of(number(id)));
+            machine.give_untyped(builder, 2u << 20, loan(id));
+        }
+    }
+    static DomId number(std::uint32_t id) { return DomId{static_cast<std::uint16_t>(id)}; }
+    sim::Component& monitor(std::uint32_t id) { return *monitors[id - 1]; }
+
+    // --- the builder's slots of a domain
+    static Selector loan(std::uint32_t id) { return Selector{100 * id}; }
+    static Selector part(std::uint32_t id, std::uint32_t which) { return Selector{100 * id + which}; }
+    static Selector ram(std::uint32_t id) { return part(id, 1); }
+    static Selector ram_copy(std::uint32_t id) { return part(id, 2); }
+    static Selector table(std::uint32_t id) { return part(id, 3); }
+    static Selector stage2(std::uint32_t id) { return part(id, 4); }
+    static Selector window_space(std::uint32_t id) { return part(id, 5); }
+    static Selector first_sent(std::uint32_t id) { return part(id, 6); } ///< Offers, slots, two destinations
+
+    void make_parts(std::uint32_t id, std::uint32_t slots = Mapper::first_handle_slot + handles) {
+        constexpr Rights all_access = Rights::read | Rights::write | Rights::execute;
+        machine.run_as(builder, [&] {
+            const auto make = [&](ObjectType type, std::uint64_t size, Selector at) {
+                REQUIRE(sys::retype(loan(id), type, size, at) == Status::ok);
+            };
+            make(ObjectType::region, ram_pages * page_size, ram(id));
+            make(ObjectType::region, table_frames * page_size, table(id));
+            make(ObjectType::stage2, 24, stage2(id));
+            make(ObjectType::address_space, 24, window_space(id));
+            REQUIRE(sys::mint(slot::cap_space, ram_copy(id), ram(id), Rights::all) == Status::ok);
+            REQUIRE(sys::map(ram_copy(id), stage2(id), 0, all_access) == Status::ok);
+            const Selector scratch = part(id, 20), sent = first_sent(id);
+            make(ObjectType::offers, table_frames, scratch);
+            REQUIRE(sys::offers_configure(scratch, table(id), stage2(id), ram(id), no_selector) == Status::ok);
+            REQUIRE(sys::mint(slot::cap_space, sent, scratch, Rights::map) == Status::ok);
+            REQUIRE(sys::remove(scratch) == Status::ok);
+            make(ObjectType::cap_space, slots, scratch);
+            REQUIRE(sys::mint(slot::cap_space, Selector{sent.value + 1}, scratch, Rights::control) == Status::ok);
+            REQUIRE(sys::remove(scratch) == Status::ok);
+            REQUIRE(sys::mint_badge(slot::cap_space, Selector{sent.value + 2}, stage2(id), Rights::write, id) ==
+                    Status::ok);
+            REQUIRE(sys::mint_badge(slot::cap_space, Selector{sent.value + 3}, window_space(id), Rights::write, id) ==
+                    Status::ok);
+        });
+    }
+    std::int32_t send_parts(std::uint32_t id, std::uint32_t frames = table_frames) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_add_domain_tag;
+        request.request.add_domain = {id, frames, 2};
+        std::vector<CapItem> caps;
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            caps.push_back({first_sent(id).value + i, Rights::all, 1, 0});
+        }
+        return ask(builder, request, caps);
+    }
+    void add(std::uint32_t id) {
+        make_parts(id);
+        REQUIRE(send_parts(id) == 0);
+    }
+
+    std::int32_t ask(sim::Component& who, const bulkhead_GrantRequest& request, std::span<const CapItem> caps = {}) {
+        reply = {};
+        machine.run_as(who, [&] { REQUIRE(rpc(slot::grant, request, reply, caps) == Status::ok); });
+        return reply.result;
+    }
+    std::int32_t remove(std::uint32_t id, bool force = false) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_remove_domain_tag;
+        request.request.remove_domain = {id, force};
+        return ask(builder, request);
+    }
+    std::int32_t grow(sim::Component& who, std::uint32_t id, std::uint32_t index, bool status = false) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_grow_tag;
+        request.request.grow = {id, index, status};
+        return ask(who, request);
+    }
+
+    // --- what the guests of the domains do and see
+    std::uint64_t& entry(std::uint32_t id, std::uint32_t ref) {
+        return reinterpret_cast<std::uint64_t*>(machine.memory_of(builder, table(id)).data())[ref];
+    }
+    void* page(std::uint32_t id, std::uint64_t frame) {
+        return machine.memory_of(builder, ram(id)).data() + frame * page_size;
+    }
+    void* seen(std::uint32_t id, std::uint64_t gfn) {
+        return machine.guest_pointer(builder, stage2(id), GuestPhys{gfn << page_shift});
+    }
+    std::vector<sim::Machine::Leaf> window_of(std::uint32_t id) { return machine.leaves(builder, window_space(id)); }
+
+    bulkhead_GrantOutcome map(std::uint32_t who, std::uint32_t owner, std::uint32_t ref, std::uint64_t address,
+                              std::uint32_t flags = GNTMAP_host_map) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_map_tag;
+        request.request.map.item_count = 1;
+        request.request.map.item[0] = {owner, ref, flags, address};
+        REQUIRE(ask(monitor(who), request) == 0);
+        REQUIRE(reply.outcome_count == 1);
+        return reply.outcome[0];
+    }
+    std::int32_t unmap(std::uint32_t who, std::uint32_t handle, std::uint64_t address, std::uint64_t bus = 0) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_unmap_tag;
+        request.request.unmap.item_count = 1;
+        request.request.unmap.item[0] = {handle, address, bus};
+        REQUIRE(ask(monitor(who), request) == 0);
+        REQUIRE(reply.outcome_count == 1);
+        return reply.outcome[0].status;
+    }
+    void open(std::uint32_t who, const std::vector<bulkhead_GrantOpenItem>& items) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_open_tag;
+        for (const auto& item : items) {
+            request.request.open.item[request.request.open.item_count++] = item;
+        }
+        REQUIRE(ask(monitor(who), request) == 0);
+        REQUIRE(reply.outcome_count == items.size());
+    }
+    /// Takes all of a domain's memory back, as services/memory does.
+    void revoke(std::uint32_t id) {
+        machine.run_as(builder, [&] { REQUIRE(sys::revoke(loan(id)) == Status::ok); });
+    }
+};
+
+} // namespace bulkhead::grant::test

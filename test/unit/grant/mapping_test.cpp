@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mapping, unmapping and laying open other domains' pages: every status that public/grant_table.h has for it, and what
+// the guests see.
+// REQ-GRANT-002 REQ-GRANT-003 REQ-GRANT-004
+#include "domains.hpp"
+
+using namespace bulkhead;
+using namespace bulkhead::grant;
+using bulkhead::grant::test::entry_of;
+using bulkhead::grant::test::World;
+
+namespace {
+
+constexpr std::uint64_t where = 0x123'4000, elsewhere = 0x200'0000;
+constexpr std::uint32_t read_only = GNTMAP_host_map | GNTMAP_readonly;
+
+struct Fixture : World {
+    Fixture() {
+        for (std::uint32_t id = 1; id <= domains; ++id) {
+            add(id);
+        }
+        entry(1, 8) = entry_of(2, 5);
+        entry(1, 9) = entry_of(2, 6, GTF_permit_access | GTF_readonly);
+        entry(1, 10) = entry_of(3, 7);
+        entry(1, 11) = entry_of(2, 5, GTF_accept_transfer);
+        entry(1, 12) = entry_of(2, 0x1000);
+        entry(1, 600) = entry_of(2, 8);
+    }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Fixture, "a page that was offered is mapped, marked as in use, and let go", "[grant]") {
+    const auto mapped = map(2, 1, 8, where);
+    REQUIRE(mapped.status == GNTST_okay);
+    CHECK(seen(2, where >> page_shift) == page(1, 5));
+    CHECK(entry(1, 8) == entry_of(2, 5, GTF_permit_access | GTF_reading | GTF_writing));
+    const auto again = map(2, 1, 8, elsewhere + 0x123, read_only); // an address within the page names the page
+    REQUIRE(again.status == GNTST_okay);
+    CHECK(again.handle != mapped.handle);
+    CHECK(seen(2, elsewhere >> page_shift) == page(1, 5));
+    CHECK(unmap(2, mapped.handle, where) == GNTST_okay);
+    CHECK(seen(2, where >> page_shift) == nullptr);
+    CHECK(entry(1, 8) == entry_of(2, 5, GTF_permit_access | GTF_reading));
+    CHECK(unmap(2, again.handle, elsewhere, elsewhere) == GNTST_okay);
+    CHECK(entry(1, 8) == entry_of(2, 5));
+    CHECK(unmap(2, again.handle, elsewhere) == GNTST_bad_handle);
+}
+
+TEST_CASE_METHOD(Fixture, "what map_grant_ref refuses", "[grant]") {
+    const std::uint32_t used = machine.used_slots(grant);
+    CHECK(map(2, 1, 8, where, 0).status == GNTST_bad_gntref);
+    CHECK(map(2, 1, 8, where, GNTMAP_readonly).status == GNTST_bad_gntref);
+    for (const int flag : {GNTMAP_device_map, GNTMAP_application_map, GNTMAP_contains_pte}) {
+        const auto flags = static_cast<std::uint32_t>(GNTMAP_host_map | flag);
+        CHECK(map(2, 1, 8, where, flags).status == GNTST_general_error);
+    }
+    CHECK(map(2, 4, 8, where).status == GNTST_bad_domain);
+    CHECK(map(2, 0, 8, where).status == GNTST_bad_domain);
+    CHECK(map(2, DOMID_SELF, 8, where).status == GNTST_bad_domain);
+    CHECK(map(2, 1, 600, where).status == GNTST_bad_gntref); // the table has not grown that far
+    CHECK(map(2, 1, 0xffff'ffff, where).status == GNTST_bad_gntref);
+    CHECK(map(2, 1, 0x1'0008, where).status == GNTST_bad_gntref);
+    CHECK(map(2, 1, 7, where).status == GNTST_general_error);  // an empty entry
+    CHECK(map(2, 1, 10, where).status == GNTST_general_error); // for another domain
+    CHECK(map(2, 1, 11, where).status == GNTST_general_error); // for something else
+    CHECK(map(2, 1, 9, where).status == GNTST_general_error);  // for writing
+    CHECK(map(2, 1, 12, where).status == GNTST_bad_page);
+    CHECK(map(2, 1, 8, std::uint64_t{1} << 48).status == GNTST_general_error);
+    CHECK(map(2, 1, 8, ~std::uint64_t{0}).status == GNTST_general_error);
+    const auto occupied = map(2, 1, 8, 3 * page_size);
+    CHECK(occupied.status == GNTST_general_error);
+    CHECK(occupied.occupied);
+    CHECK(seen(2, 3) == page(2, 3));
+    CHECK(entry(1, 8) == entry_of(2, 5));
+    CHECK(entry(1, 9) == entry_of(2, 6, GTF_permit_access | GTF_readonly));
+    CHECK(machine.used_slots(grant) == used);
+    REQUIRE(map(2, 1, 9, where, read_only).status == GNTST_okay);
+    REQUIRE(grow(memory, 1, 1) == 0);
+    CHECK(map(2, 1, 600, elsewhere).status == GNTST_okay);
+}
+
+TEST_CASE_METHOD(Fixture, "what unmap_grant_ref refuses", "[grant]") {
+    const auto mapped = map(2, 1, 8, where);
+    REQUIRE(mapped.status == GNTST_okay);
+    CHECK(unmap(2, mapped.handle + 1, where) == GNTST_bad_handle);
+    CHECK(unmap(2, ~0u, where) == GNTST_bad_handle);
+    CHECK(unmap(3, mapped.handle, where) == GNTST_bad_handle); // handles are each domain's own
+    CHECK(unmap(2, mapped.handle, elsewhere) == GNTST_general_error);
+    CHECK(unmap(2, mapped.handle, where, elsewhere) == GNTST_general_error);
+    CHECK(unmap(2, mapped.handle, 0) == GNTST_okay); // and nothing done
+    CHECK(seen(2, where >> page_shift) == page(1, 5));
+    CHECK(unmap(2, mapped.handle, where) == GNTST_okay);
+}
+
+TEST_CASE_METHOD(Fixture, "a domain has so many mappings and no more, and takes none from others", "[grant]") {
+    std::vector<std::uint32_t> held;
+    for (std::uint32_t i = 0; i < handles; ++i) {
+        const auto mapped = map(2, 1, 8, where + i * page_size);
+        REQUIRE(mapped.status == GNTST_okay);
+        held.push_back(mapped.handle);
+    }
+    CHECK(map(2, 1, 8, elsewhere).status == GNTST_no_space);
+    CHECK(map(3, 1, 10, where).status == GNTST_okay);
+    REQUIRE(unmap(2, held[2], where + 2 * page_size) == GNTST_okay);
+    REQUIRE(unmap(2, held[0], where) == GNTST_okay);
+    CHECK(map(2, 1, 8, elsewhere).status == GNTST_okay);
+    CHECK(map(2, 1, 8, where).status == GNTST_okay);
+    CHECK(map(2, 1, 8, elsewhere + page_size).status == GNTST_no_space);
+}
+
+TEST_CASE_METHOD(Fixture, "an owner that goes takes its pages along, mapped or not", "[grant]") {
+    const auto mapped = map(2, 1, 8, where);
+    REQUIRE(mapped.status == GNTST_okay);
+    open(2, {{1, 8, true}});
+    REQUIRE(window_of(2).size() == 1);
+    SECTION("in good order: when nobody copies any more") {
+        CHECK(remove(1) == -XEN_EBUSY);
+        CHECK(seen(2, where >> page_shift) == page(1, 5));
+        open(2, {});
+        CHECK(remove(1) == 0);
+    }
+    SECTION("by force") {
+        CHECK(remove(1, true) == 0);
+    }
+    SECTION("without a word") {
+        revoke(1);
+        CHECK(remove(1, true) == 0);
+    }
+    CHECK(seen(2, where >> page_shift) == nullptr);
+    CHECK(window_of(2).empty());
+    CHECK(map(2, 1, 8, elsewhere).status == GNTST_bad_domain);
+    revoke(1);
+    add(1); // its next life
+    entry(1, 8) = entry_of(2, 9);
+    CHECK(unmap(2, mapped.handle, where) == GNTST_okay); // of the earlier life: there is nothing left of it
+    const auto anew = map(2, 1, 8, where);
+    REQUIRE(anew.status == GNTST_okay);
+    CHECK(seen(2, where >> page_shift) == page(1, 9));
+}
+
+TEST_CASE_METHOD(Fixture, "a mapper that goes lets go of everything", "[grant]") {
+    REQUIRE(map(2, 1, 8, where).status == GNTST_okay);
+    open(2, {{1, 8, true}, {1, 9, false}});
+    CHECK(entry(1, 8) == entry_of(2, 5, GTF_permit_access | GTF_reading | GTF_writing));
+    SECTION("in good order") {
+        CHECK(remove(2) == 0);
+    }
+    SECTION("without a word") {
+        revoke(2);
+    }
+    CHECK(entry(1, 8) == entry_of(2, 5));
+    CHECK(entry(1, 9) == entry_of(2, 6, GTF_permit_access | GTF_readonly));
+}
+
+TEST_CASE_METHOD(Fixture, "pages are laid open to a monitor until it asks for others", "[grant]") {
+    entry(2, 1) = entry_of(2, 3); // offered to itself: a copy may name it so
+    open(2, {{1, 8, true},
+             {1, 9, false},
+             {1, 9, true},
+             {1, 10, false},
+             {4, 8, false},
+             {1, 600, false},
+             {1, 12, false},
+             {2, 1, false}});
+    const std::int32_t expected[] = {GNTST_okay,       GNTST_okay,       GNTST_general_error, GNTST_general_error,
+                                     GNTST_bad_domain, GNTST_bad_gntref, GNTST_bad_page,      GNTST_okay};
+    for (std::size_t i = 0; i < std::size(expected); ++i) {
+        CHECK(reply.outcome[i].status == expected[i]);
+    }
+    const auto shown = window_of(2);
+    REQUIRE(shown.size() == 3);
+    CHECK(shown[0].address == layout::grant_window.value);
+    CHECK(shown[0].memory == page(1, 5));
+    CHECK(shown[0].writable);
+    CHECK(shown[1].address == layout::grant_window.value + page_size);
+    CHECK(shown[1].memory == page(1, 6));
+    CHECK_FALSE(shown[1].writable);
+    CHECK(shown[2].address == layout::grant_window.value + 7 * page_size);
+    CHECK(shown[2].memory == page(2, 3));
+    CHECK(entry(1, 9) == entry_of(2, 6, GTF_permit_access | GTF_readonly | GTF_reading));
+
+    open(2, {{1, 9, false}});
+    REQUIRE(window_of(2).size() == 1);
+    CHECK(window_of(2)[0].memory == page(1, 6));
+    CHECK(entry(1, 8) == entry_of(2, 5));
+    open(2, {});
+    CHECK(window_of(2).empty());
+    CHECK(entry(1, 9) == entry_of(2, 6, GTF_permit_access | GTF_readonly));
+    CHECK(remove(1) == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a batch: each item has its own outcome", "[grant]") {
+    bulkhead_GrantRequest request{};
+    request.which_request = bulkhead_GrantRequest_map_tag;
+    request.request.map.item_count = 32;
+    for (std::uint32_t i = 0; i < 32; ++i) {
+        request.request.map.item[i] = {1, i % 2 == 0 ? 8u : 7u, GNTMAP_host_map, where + i * page_size};
+    }
+    REQUIRE(ask(monitor(2), request) == 0);
+    REQUIRE(reply.outcome_count == 32);
+    for (std::uint32_t i = 0; i < 32; ++i) {
+        const std::int32_t good = i / 2 < handles ? GNTST_okay : GNTST_no_space;
+        const std::int32_t bad = i / 2 + 1 < handles ? GNTST_general_error : GNTST_no_space;
+        INFO(i);
+        CHECK(reply.outcome[i].status == (i % 2 == 0 ? good : bad));
+    }
+}
