@@ -188,7 +188,7 @@ struct World {
         bulkhead_EventRequest request{};
         bulkhead_EventReply reply{};
         request.which_request = bulkhead_EventRequest_bind_ipi_tag;
-        request.request.bind_ipi = {0};
+        request.request.bind_ipi = {};
         machine.run_as(honest, [&] { REQUIRE(rpc(slot::event, request, reply) == Status::ok); });
         REQUIRE(reply.result == 0);
         REQUIRE(reply.port == 1); // nobody else has taken one of its ports
