@@ -109,6 +109,7 @@ extern const Group hvm_rows;
 extern const Group grant_rows;
 extern const Group grant_copy_rows;
 extern const Group misc_rows;
+extern const Group list_rows;
 extern const Group fifo_rows;
 extern const Group last_rows;
 
