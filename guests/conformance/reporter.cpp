@@ -31,7 +31,8 @@ bool notify() {
     return operate(__HYPERVISOR_event_channel_op, EVTCHNOP_send, console().notify) == 0;
 }
 std::uint32_t waiting() {
-    return console().ring->out_prod - __atomic_load_n(&console().ring->out_cons, __ATOMIC_ACQUIRE);
+    const auto* ring = console().ring;
+    return ring == nullptr ? 0 : ring->out_prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE);
 }
 /// Whether `bytes` have room in the ring, by and by.
 bool room_for(std::size_t bytes) {

@@ -54,7 +54,7 @@ xen::Result read_poll_ports(Call& call, const bulkhead_guest_SchedPoll& poll) {
         return -XEN_EFAULT;
     }
     for (std::uint32_t i = 0; i < poll.nr_ports; ++i) {
-        if (!is_port(v.poll_port[i])) {
+        if (!is_port(v.poll_port[i]) || v.poll_port[i] >= event_port_limit(call.d)) {
             return -XEN_EINVAL;
         }
         if (is_pending(call.d, Port{v.poll_port[i]})) {
