@@ -215,7 +215,8 @@ TEST_CASE("xen_version") {
     CHECK(m.ram()[test::scratch] == '.');
     CHECK(version(XENVER_compile_info) == 0);
     CHECK(version(XENVER_capabilities) == 0);
-    CHECK(std::string(reinterpret_cast<char*>(m.ram() + test::scratch)) == "hvm-3.0-x86_64");
+    CHECK(std::string(reinterpret_cast<char*>(m.ram() + test::scratch)) ==
+          "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64");
     CHECK(version(XENVER_changeset) == 0);
     CHECK(version(XENVER_platform_parameters) == 0);
     CHECK(version(XENVER_pagesize) == -XEN_EINVAL);
@@ -405,7 +406,7 @@ TEST_CASE("hvm_op: parameters") {
     CHECK(set(HVM_PARAM_CALLBACK_IRQ, (std::uint64_t{2} << 56) | 5) == 0);
     CHECK(m.d().callback.vector == 0);
 
-    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_pagetable_dying, test::scratch) == -XEN_ENOSYS);
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, 26, , test::scratch) == -XEN_ENOSYS);
     using Upcall = xen_hvm_evtchn_upcall_vector;
     CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, Upcall{0, 15}) == -XEN_EINVAL);
     CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, Upcall{1, 0x80}) == -XEN_ENOENT);
