@@ -69,6 +69,8 @@ xen::Result get_version(Call& call) {
 }
 
 using SetupTable = bulkhead_guest_GnttabSetupTable;
+/// No table has more, whatever the component says (services/domain/sizes.hpp).
+constexpr std::uint32_t max_table_frames = 64;
 
 /// GNTST_*: who may ask about whose table.
 std::int32_t own_table_only(const Call& call, std::uint32_t id) {
@@ -86,6 +88,9 @@ std::uint32_t table_frames(const Call& call) {
 
 /// Where the guest has mapped the frames: it sees no other addresses. All ones for one that is nowhere, as in Xen.
 std::int32_t set_up_table(Call& call, const SetupTable& setup) {
+    if (setup.nr_frames > max_table_frames) {
+        return GNTST_general_error;
+    }
     GrantRequest request{};
     request.which_request = bulkhead_GrantRequest_setup_table_tag;
     request.request.setup_table.frames = setup.nr_frames;
@@ -95,8 +100,10 @@ std::int32_t set_up_table(Call& call, const SetupTable& setup) {
     }
     const std::uint64_t nowhere = call.wide ? ~std::uint64_t{0} : 0xffff'ffff;
     std::int32_t status = GNTST_okay;
-    for (std::uint32_t i = 0; i < setup.nr_frames; ++i) { // no more than the table can have
-        const Gfn place = call.d.memory.place_of_overlay(call.d.grant.table + i * page_size);
+    for (std::uint32_t i = 0; i < setup.nr_frames; ++i) {
+        const std::uint8_t* const table = call.d.grant.table;
+        const Gfn place =
+            table != nullptr ? call.d.memory.place_of_overlay(table + i * page_size) : GuestMemory::nowhere;
         const std::uint64_t gfn[] = {place == GuestMemory::nowhere ? nowhere : place.value};
         status = write_words(call, setup.frame_list, i, gfn) == 0 ? status : GNTST_bad_virt_addr;
     }

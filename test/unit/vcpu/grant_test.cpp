@@ -316,9 +316,13 @@ TEST_CASE_METHOD(Guest, "setup_table tells where the frames are", "[grant]") {
     CHECK(set_up(3, 1) == GNTST_permission_denied);
     CHECK(set_up(DOMID_IO, 1) == GNTST_bad_domain);
     CHECK(set_up(DOMID_SELF, 1, test::unmapped) == GNTST_bad_virt_addr);
+    const std::size_t before = asked.size();
+    CHECK(set_up(DOMID_SELF, 65) == GNTST_general_error);
+    CHECK(set_up(DOMID_SELF, 0xffff'ffff) == GNTST_general_error);
+    CHECK(asked.size() == before);
     answers.push_back({});
     answers.back().status = GNTST_general_error;
-    CHECK(set_up(DOMID_SELF, 65) == GNTST_general_error);
+    CHECK(set_up(DOMID_SELF, 64) == GNTST_general_error);
     CHECK(op(GNTTABOP_setup_table, test::scratch, 2) == -XEN_EINVAL);
 }
 
