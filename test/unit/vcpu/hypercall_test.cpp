@@ -406,7 +406,7 @@ TEST_CASE("hvm_op: parameters") {
     CHECK(set(HVM_PARAM_CALLBACK_IRQ, (std::uint64_t{2} << 56) | 5) == 0);
     CHECK(m.d().callback.vector == 0);
 
-    CHECK(m.hypercall(__HYPERVISOR_hvm_op, 26, , test::scratch) == -XEN_ENOSYS);
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, 26, test::scratch) == -XEN_ENOSYS);
     using Upcall = xen_hvm_evtchn_upcall_vector;
     CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, Upcall{0, 15}) == -XEN_EINVAL);
     CHECK(m.operation(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, Upcall{1, 0x80}) == -XEN_ENOENT);
