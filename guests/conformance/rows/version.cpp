@@ -124,8 +124,13 @@ constexpr Row version[] = {
 };
 
 constexpr Row modes[] = {
-    {"mode/real mode may not call", "docs/requirements/guests.md",
-     [](Effects&) { return std::int64_t{answer_in_real_mode()}; }, -XEN_EPERM, real_started},
+    {"mode/real mode may not call",
+     "docs/requirements/guests.md",
+     [](Effects&) { return std::int64_t{answer_in_real_mode()}; },
+     -XEN_EPERM,
+     real_started,
+     {(4 << 16) | 17,
+      "Xen takes calls from real mode by the 32-bit convention. No known guest makes one, so they are refused."}},
     {"mode/16-bit protected mode may call", "docs/requirements/guests.md",
      [](Effects&) { return std::int64_t{answer_in_protected16()}; }, (4 << 16) | 17, real_started},
 };
