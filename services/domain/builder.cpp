@@ -201,15 +201,33 @@ private:
         for (std::uint32_t i = 0; i < config_.vcpus; ++i) {
             const Selector vcpu = slots_.vcpu();
             const std::uint64_t state = layout::vcpu_state_address.value + i * page_size;
-            if (!good(make(ObjectType::vcpu, 0, vcpu)) ||
+            const Selector thread = vcpu_thread(domain_, i);
+            if ((config_.vcpus > 1 && !make_thread(i)) || !good(make(ObjectType::vcpu, 0, vcpu)) ||
                 !good(sys::map(vcpu, spawned_.address_space, state, Rights::read | Rights::write)) ||
-                !good(sys::vcpu_bind(vcpu, slots_.stage2(), spawned_.thread)) ||
+                !good(sys::vcpu_bind(vcpu, slots_.stage2(), thread)) ||
                 !good(sys::mint(spawned_.cap_space, Selector{slot::vcpu.value + i}, vcpu, Rights::control)) ||
                 !good(put_into_vault(vcpu))) {
                 return false;
             }
         }
         return true;
+    }
+
+    /// Of a domain with several vCPUs: the means to reach the thread of vCPU n, and the thread if it is not the first.
+    bool make_thread(std::uint32_t n) {
+        const VcpuThread made{n, vcpu_thread(domain_, n), n == 0 ? spawned_.events : slots_.vcpu_events(),
+                              slots_.vcpu_bell(), slots_.vcpu_stack()};
+        if (n != 0 && (!good(sys::mint_badge(slot::cap_space, slots_.vcpu_fault_events(), slot::events, Rights::write,
+                                             fault_bit(domain_.id, n))) ||
+                       !good(make_vcpu_thread(spawn_, spawned_, made, cpu_of(n), slots_.vcpu_fault_events())))) {
+            return false;
+        }
+        return good(connect_vcpu_thread(spawn_, spawned_, made)) && good(put_into_vault(made.bell)) &&
+               (n == 0 || (good(put_into_vault(made.events)) && good(put_into_vault(made.stack))));
+    }
+
+    CpuId cpu_of(std::uint32_t vcpu) const {
+        return CpuId{config_.cpus_count == 0 ? 0 : config_.cpus[vcpu % config_.cpus_count]};
     }
 
     /// Whose badge says which domain is asking.
@@ -296,7 +314,14 @@ private:
                (plan_.high_bytes == 0 || good(sys::remove(slots_.high_memory())));
     }
 
-    bool start() { return good(sys::thread_start(spawned_.thread)); }
+    bool start() {
+        for (std::uint32_t i = 0; i < config_.vcpus; ++i) {
+            if (!good(sys::thread_start(vcpu_thread(domain_, i)))) {
+                return false;
+            }
+        }
+        return true;
+    }
 
     // --- parts of steps
 
@@ -313,7 +338,8 @@ private:
         if (there && there->type == ObjectType::event_set) {
             return Status::ok;
         }
-        return sys::mint_badge(slot::cap_space, slots_.fault_events(), slot::events, Rights::write, domain_.id.value);
+        return sys::mint_badge(slot::cap_space, slots_.fault_events(), slot::events, Rights::write,
+                               fault_bit(domain_.id, 0));
     }
 
     void prepare_spawn() {
@@ -325,7 +351,7 @@ private:
         spawn_.address_space_pages = static_cast<std::uint32_t>(monitor_pages(plan_));
         spawn_.with_portal = false;
         spawn_.cpu_time = slot::cpu_time;
-        spawn_.cpu = CpuId{config_.cpus_count == 0 ? 0 : config_.cpus[0]};
+        spawn_.cpu = cpu_of(0);
         spawn_.priority = config_.priority;
         spawn_.budget_us = config_.budget_us;
         spawn_.period_us = config_.period_us;
@@ -392,7 +418,7 @@ private:
     std::uint32_t start_length_{0};
     BuildFailure failure_{};
 };
-static_assert(2 + 2 + 5 + spawn_slots - 2 + max_vcpus < vault_slots,
+static_assert(2 + 2 + 5 + spawn_slots - 2 + max_vcpus * sealed_per_vcpu < vault_slots,
               "the vault holds what is sealed; slot 0 is never used");
 static_assert(bulkhead_MonitorStart_size <= 512);
 
@@ -407,20 +433,6 @@ BuildFailure build_domain(const Workshop& workshop, BootImage& kernels, BootImag
         (void)take_down_domain(domain);
     }
     return failure;
-}
-
-std::int32_t take_down_domain(DomainRecord& domain) {
-    if (domain.thread != no_selector) {
-        (void)sys::thread_stop(domain.thread); // one that has faulted or never ran is stopped already
-    }
-    // The console drains the ring first, while it exists. Whoever never heard of the domain says so: no matter.
-    (void)neighbours::remove_console(domain.id);
-    (void)neighbours::remove_events(domain.id);
-    (void)neighbours::remove_grant(domain.id, true);
-    domain.thread = no_selector;
-    domain.cap_space = no_selector;
-    domain.sealed_count = 0;
-    return neighbours::release(domain.id);
 }
 
 } // namespace bulkhead::domain

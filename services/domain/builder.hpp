@@ -33,7 +33,7 @@ struct SealedItem {
 struct DomainRecord {
     DomId id{};
     const bulkhead_Domain* config{nullptr};
-    Selector thread{}; ///< of the monitor; no_selector: not built
+    Selector thread{}; ///< of the monitor, for the first vCPU; no_selector: not built
     Selector cap_space{};
     std::array<SealedItem, vault_slots> sealed{};
     std::uint32_t sealed_count{0};
@@ -54,6 +54,11 @@ struct BuildFailure {
 /// `crash_after_exits`: of the monitor, for tests; 0: never.
 [[nodiscard]] BuildFailure build_domain(const Workshop& workshop, BootImage& kernels, BootImage& ramdisks,
                                         DomainRecord& domain, std::uint32_t crash_after_exits);
+
+/// The thread of the monitor that runs that vCPU.
+Selector vcpu_thread(const DomainRecord& domain, std::uint32_t vcpu);
+/// Stops the monitor, all its threads.
+void stop_monitor(const DomainRecord& domain);
 
 /// Tells everybody that the domain is gone and gives its memory back. Also for one that was built in part.
 /// 0, or services/memory's errno: then the memory is lost and the domain must not be built again.

@@ -21,11 +21,12 @@ inline constexpr Selector grant_track{ramdisk_piece.value + 3};
 inline constexpr Selector offers_to_guest{ramdisk_piece.value + 4};   ///< badged
 inline constexpr Selector offers_to_monitor{ramdisk_piece.value + 5}; ///< likewise
 
-/// Capabilities of one domain. While it runs only `thread`, `cap_space`, `vault_handle` and `fault_events` are in use.
+/// Capabilities of one domain. While it runs only the threads, `cap_space`, `vault_handle` and `fault_events` are in
+/// use.
 class DomainSlots {
 public:
     static constexpr std::uint32_t first = 1088;
-    static constexpr std::uint32_t stride = 32;
+    static constexpr std::uint32_t stride = 80;
 
     constexpr explicit DomainSlots(DomId domain) : base_{first + (domain.value - 1u) * stride} {}
 
@@ -44,7 +45,13 @@ public:
     constexpr Selector high_memory() const { return at(14); }  ///< the Untyped of RAM above 4 GiB, if there is some
     constexpr Selector holes() const { return at(15); }        ///< the monitor's bits of RAM that the guest gave back
     constexpr Selector spawned() const { return at(16); }
-    static_assert(16 + spawn_slots <= stride);
+    /// Of vCPUs after the first, whose thread is among `spawned`.
+    constexpr Selector vcpu_thread(std::uint32_t vcpu) const { return at(31 + vcpu); }
+    constexpr Selector vcpu_events() const { return at(64); } ///< these four on their way
+    constexpr Selector vcpu_bell() const { return at(65); }
+    constexpr Selector vcpu_stack() const { return at(66); }
+    constexpr Selector vcpu_fault_events() const { return at(67); }
+    static_assert(16 + spawn_slots <= 32 && 31 + slot::max_vcpus <= 64 && 67 < stride);
 
 private:
     constexpr Selector at(std::uint32_t offset) const { return Selector{base_ + offset}; }

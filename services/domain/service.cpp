@@ -124,11 +124,12 @@ std::int32_t Service::print_all(ClientId who) const {
 }
 
 void Service::on_event(std::uint32_t bit) {
-    if (bit == 0 || bit > count_ || domains_[bit - 1].life.state() != State::running) {
+    const std::uint32_t id = domain_of_fault(bit);
+    if (id == 0 || id > count_ || domains_[id - 1].life.state() != State::running) {
         return;
     }
-    Domain& domain = domains_[bit - 1];
-    const auto vector = sys::thread_read_fault(domain.record.thread);
+    Domain& domain = domains_[id - 1];
+    const auto vector = sys::thread_read_fault(vcpu_thread(domain.record, vcpu_of_fault(bit)));
     if (!vector) {
         return; // the fault was of an earlier life
     }
@@ -178,7 +179,7 @@ void Service::finish(Domain& domain, EndReason reason, std::string_view detail) 
             Lifecycle::max_soon_ends);
     }
     if (decision.action == Action::preserve) {
-        (void)sys::thread_stop(record.thread); // one that has faulted is stopped already
+        stop_monitor(record);
         return;
     }
     domain.then = decision.action;

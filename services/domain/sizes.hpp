@@ -9,6 +9,7 @@
 #include <bulkhead/spawn.hpp>
 
 #include "memory_plan.hpp"
+#include "vcpu_threads.hpp"
 
 namespace bulkhead::domain {
 
@@ -19,7 +20,7 @@ inline constexpr std::uint32_t max_grant_frames = 64;
 /// Slots for what a domain maps of others: slot 0, the monitor's window, and 1024 mappings.
 inline constexpr std::uint32_t grant_track_slots = 1 + layout::grant_window_pages + 1024;
 /// Slots of the vault (see builder.hpp).
-inline constexpr std::uint32_t vault_slots = 64;
+inline constexpr std::uint32_t vault_slots = 32 + slot::max_vcpus * sealed_per_vcpu;
 
 namespace sizes {
 inline constexpr std::uint64_t slot_bytes = 128;
@@ -71,8 +72,8 @@ constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
     constexpr std::uint64_t grant_table_and_window = 2;
     constexpr std::uint64_t window_ends = 2 + 2;
     const std::uint64_t holes = 2 + sizes::divide_up(hole_bytes(plan), large_page_size);
-    return sizes::capped(spawn_table_pages + vcpu_state_and_shared_info + grant_table_and_window + window_ends + holes +
-                         sizes::divide_up(plan.ram_end(), guest_layout::gib));
+    return sizes::capped(spawn_table_pages + vcpu_thread_tables + vcpu_state_and_shared_info + grant_table_and_window +
+                         window_ends + holes + sizes::divide_up(plan.ram_end(), guest_layout::gib));
 }
 
 /// All of a domain's memory but its RAM above 4 GiB, which is a loan of its own: few machines have all of it in one
@@ -80,7 +81,8 @@ constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
 constexpr std::uint64_t domain_bytes(const MemoryPlan& plan, std::uint32_t vcpus, std::uint64_t monitor) {
     return sizes::range_bytes(plan.low_bytes) + stage2_pages(plan) * page_size + monitor +
            sizes::range_bytes(sizes::grant_bytes) + sizes::with_alignment(hole_bytes(plan)) +
-           vcpus * sizes::vcpu_bytes + sizes::range_bytes(vault_slots * sizes::slot_bytes) + sizes::small_objects;
+           vcpus * (sizes::vcpu_bytes + vcpu_thread_bytes) + sizes::range_bytes(vault_slots * sizes::slot_bytes) +
+           sizes::small_objects;
 }
 
 } // namespace bulkhead::domain

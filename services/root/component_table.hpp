@@ -32,7 +32,7 @@ inline constexpr Profile profiles[part_count] = {
     // Maps kernels and ramdisks, in 4 KiB pages, while it builds: up to half a gigabyte of them. Monitors' faults are
     // signalled to
     // its own event set.
-    {"domain", ClientId::domain, 4096, 288, Rights::read | Rights::write | Rights::derive, true},
+    {"domain", ClientId::domain, 8192, 288, Rights::read | Rights::write | Rights::derive, true},
 };
 constexpr const Profile& profile(Part part) {
     return profiles[static_cast<std::uint32_t>(part)];

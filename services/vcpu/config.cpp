@@ -50,7 +50,7 @@ const char* read_config(const bulkhead_MonitorStart& start, Config& config) {
         return "bad domain number";
     }
     if (start.vcpus == 0 || start.vcpus > max_vcpus) {
-        return "this version runs one vCPU per domain";
+        return "impossible number of vCPUs";
     }
     if (start.tsc_khz == 0 || start.tsc_khz > max_tsc_khz) {
         return "bad counter frequency";

@@ -14,8 +14,9 @@
 
 namespace bulkhead::vcpu {
 
-/// vCPUs of a domain in this version; all state is per vCPU so that it can grow.
-inline constexpr std::uint32_t max_vcpus = 1;
+/// As many as shared_info has a vcpu_info for.
+inline constexpr std::uint32_t max_vcpus = XEN_LEGACY_MAX_VCPUS;
+static_assert(max_vcpus <= slot::max_vcpus);
 /// More than the 2-level ABI has; the FIFO ABI's own limit is beyond what an EventSet has bits for.
 inline constexpr std::uint32_t max_ports = 16384;
 static_assert(max_ports <= event_bits && max_ports <= EVTCHN_FIFO_NR_CHANNELS);

@@ -134,4 +134,30 @@ bool guest_has_nx(HostCpuid host) {
     return (masked(0x8000'0001, 0, host).edx & bit(20)) != 0;
 }
 
+std::uint64_t guest_cr4_bits(HostCpuid host) {
+    constexpr std::uint64_t always = 0x7ff; // VME to OSXMMEXCPT: every processor that runs guests has them
+    const CpuidResult basic = masked(1, 0, host);
+    const CpuidResult structured = masked(7, 0, host);
+    const struct {
+        std::uint32_t present;
+        std::uint32_t cr4_bit;
+    } brings[] = {
+        {structured.ecx & bit(2), 11},  // UMIP
+        {structured.ebx & bit(0), 16},  // FSGSBASE
+        {basic.ecx & bit(26), 18},      // OSXSAVE
+        {structured.ebx & bit(7), 20},  // SMEP
+        {structured.ebx & bit(20), 21}, // SMAP
+        {structured.ecx & bit(3), 22},  // PKE
+    };
+    std::uint64_t bits = always;
+    for (const auto& b : brings) {
+        bits |= b.present != 0 ? std::uint64_t{1} << b.cr4_bit : 0;
+    }
+    return bits;
+}
+
+std::uint32_t guest_physical_bits(HostCpuid host) {
+    return masked(0x8000'0008, 0, host).eax & 0xff;
+}
+
 } // namespace bulkhead::vcpu

@@ -34,4 +34,8 @@ inline constexpr std::uint32_t hypercall_msr = 0x4000'0000;
 /// Whether the guest was told of a feature that its control registers depend on.
 [[nodiscard]] bool guest_has_nx(HostCpuid host);
 
+/// The bits of CR4 that the guest may set, by the features that it was told of.
+[[nodiscard]] std::uint64_t guest_cr4_bits(HostCpuid host);
+[[nodiscard]] std::uint32_t guest_physical_bits(HostCpuid host);
+
 } // namespace bulkhead::vcpu

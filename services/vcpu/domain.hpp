@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include <bulkhead/abi/syscall.hpp>
 #include <bulkhead/slot_allocator.hpp>
 #include <bulkhead/xen.hpp>
 #include <xen/hvm/e820.h>
@@ -17,6 +18,7 @@
 #include "guest_log.hpp"
 #include "guest_memory.hpp"
 #include "hypercall/continuation.hpp"
+#include "lock.hpp"
 #include "shared_layout.hpp"
 #include "vcpu.hpp"
 #include "watchdogs.hpp"
@@ -60,7 +62,18 @@ struct Callback {
     std::uint8_t vector{0}; ///< 0: not by a vector
 };
 
+/// Threads of the monitor sleep on a bell each: an EventSet that nothing else is signalled to.
+struct ThreadBells {
+    EventPage* page[max_vcpus]{};
+
+    void wait(std::uint32_t self);
+    static void ring(std::uint32_t other);
+};
+
 struct Domain {
+    HandoverLock<ThreadBells> lock;
+    Vcpu* holder{nullptr}; ///< whose thread has the lock; nullptr also while there is but one thread
+    std::uint32_t threads_left{0};
     Config config{};
     Processor processor{};
     Clock clock;
@@ -102,12 +115,24 @@ struct Domain {
     std::uint64_t now_ns() const { return clock.system_time(processor.now()); }
     Vcpu* vcpu(std::uint64_t id) { return id < config.vcpus ? &vcpus[id] : nullptr; }
     GuestAccess access(const Vcpu& v) const { return {memory, PagingState::of(*v.state), v.state->cpl == 3}; }
-    /// The domain stops here; the first reason counts.
+
+    /// Whether the running code is that vCPU's thread's. With the lock.
+    bool is_own(const Vcpu& v) const { return holder == &v || config.vcpus == 1; }
+    /// The vCPU's thread looks anew at everything that concerns it, and its guest does not run on meanwhile.
+    void kick(const Vcpu& v) const;
+    /// An interrupt for the vCPU's local APIC, from whichever thread.
+    void post(Vcpu& v, std::uint8_t vector);
+    void post_nmi(Vcpu& v);
+
+    /// The domain stops here, all its vCPUs do; the first reason counts.
     void end(std::uint32_t reason, const char* detail) {
         if (!ended) {
             ended = true;
             shutdown_reason = shutdown_latched ? shutdown_reason : reason;
             shutdown_detail = detail;
+            for (std::uint32_t i = 0; i < config.vcpus; ++i) {
+                kick(vcpus[i]);
+            }
         }
     }
     /// The guest has done something that no guest survives.

@@ -27,14 +27,26 @@ void notify(Domain& d, Port port) {
     Vcpu& v = notified(d, port);
     const SharedLayout& layout = shared_layout(d.width);
     if (!GuestBits{at_offset(v.info, layout.selector)}.test_and_set(port.value / layout.word_bits)) {
-        mark_upcall_pending(v);
+        mark_upcall_pending(d, v);
+    }
+}
+
+/// Whoever polls waits for the bit, not for the upcall.
+void wake_pollers(Domain& d, Port port) {
+    for (std::uint32_t i = 0; d.config.vcpus > 1 && i < d.config.vcpus; ++i) {
+        const Vcpu& v = d.vcpus[i];
+        for (std::uint32_t k = 0; v.sleep == Sleep::polling && k < v.poll_count; ++k) {
+            if (v.poll_port[k] == port.value) {
+                d.kick(v);
+            }
+        }
     }
 }
 
 /// A port that has been put into a queue which the guest does not know of yet.
 void tell(Domain& d, Port port, bool news) {
     if (news) {
-        mark_upcall_pending(notified(d, port));
+        mark_upcall_pending(d, notified(d, port));
     }
 }
 
@@ -48,11 +60,13 @@ std::uint32_t event_port_limit(const Domain& d) {
 void raise(Domain& d, Port port) {
     if (d.fifo.active()) {
         tell(d, port, d.fifo.raise(port.value, notified(d, port).id));
+        wake_pollers(d, port);
         return;
     }
     if (port.value >= event_port_limit(d) || pending_bits(d).test_and_set(port.value)) {
         return;
     }
+    wake_pollers(d, port);
     if (!masked_bits(d).test(port.value)) {
         notify(d, port);
     }
@@ -115,17 +129,22 @@ bool upcall_pending(const Vcpu& v) {
     return __atomic_load_n(&v.info->evtchn_upcall_pending, __ATOMIC_SEQ_CST) != 0;
 }
 
-void mark_upcall_pending(Vcpu& v) {
+void mark_upcall_pending(Domain& d, Vcpu& v) {
     const bool was = __atomic_exchange_n(&v.info->evtchn_upcall_pending, std::uint8_t{1}, __ATOMIC_SEQ_CST) != 0;
-    if (!was && v.upcall_vector != 0) {
-        v.lapic.request(v.upcall_vector);
+    if (was) {
+        return;
+    }
+    if (v.upcall_vector != 0) {
+        d.post(v, v.upcall_vector);
+    } else {
+        d.kick(v);
     }
 }
 
-void mark_everything_pending(const Domain& d, Vcpu& v) {
+void mark_everything_pending(Domain& d, Vcpu& v) {
     const SharedLayout& layout = shared_layout(d.width);
     GuestBits{at_offset(v.info, layout.selector)}.set_all(layout.word_bits);
-    mark_upcall_pending(v);
+    mark_upcall_pending(d, v);
 }
 
 std::uint32_t take_signals(Domain& d, EventPage& page) {

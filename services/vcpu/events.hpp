@@ -31,9 +31,9 @@ void start_fifo(Domain& d);
 void raise_again(Domain& d, std::uint32_t first, std::uint32_t end);
 
 bool upcall_pending(const Vcpu& v);
-void mark_upcall_pending(Vcpu& v);
+void mark_upcall_pending(Domain& d, Vcpu& v);
 /// A new vcpu_info: everything in it counts as pending, so that nothing gets lost (as Xen does).
-void mark_everything_pending(const Domain& d, Vcpu& v);
+void mark_everything_pending(Domain& d, Vcpu& v);
 
 /// Takes the signals of other components and domains. Returns how many were for open ports.
 std::uint32_t take_signals(Domain& d, EventPage& page);

@@ -38,11 +38,12 @@ void handle_cpuid(Domain& d, Vcpu& v) {
     finish_instruction(v, length_or(v, 2));
 }
 
-/// With interrupts off nothing can wake the vCPU again: that is how a PVH guest powers off.
+/// With interrupts off nothing wakes the vCPU but another one: that is how a PVH guest takes a CPU away, and powers
+/// off.
 void handle_hlt(Domain& d, Vcpu& v) {
     finish_instruction(v, length_or(v, 1));
     if ((v.state->rflags & rflags_if) == 0) {
-        d.end(SHUTDOWN_poweroff, "halted with interrupts off");
+        take_down(d, v, "halted with interrupts off");
     } else {
         v.sleep = Sleep::halted;
     }

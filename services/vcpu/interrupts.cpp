@@ -33,6 +33,10 @@ bool injecting_callback(const Domain& d, const Vcpu& v) {
 
 } // namespace
 
+void collect_mail(Vcpu& v) {
+    v.mail.collect([&](std::uint8_t vector) { v.lapic.request(vector); }, [&] { v.lapic.request_nmi(); });
+}
+
 void offer_interrupt(const Domain& d, Vcpu& v) {
     if (!injecting(v) && v.lapic.take_nmi()) {
         inject_nmi(v);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The local APIC's registers: one table says what exists in which mode and which bits are the guest's.
-// It must not know: vCPUs, events, how a vector gets into the guest.
+// It must not know: other vCPUs, events, how a vector gets into the guest.
 #include "lapic.hpp"
 
 #include <bit>
@@ -91,7 +91,6 @@ constexpr std::uint64_t base_enable = 1u << 11;
 constexpr std::uint32_t svr_enable = 1u << 8;
 constexpr std::uint32_t lvt_masked = 1u << 16;
 constexpr std::uint32_t error_send_vector = 1u << 5;
-constexpr std::uint32_t broadcast = 0xffff'ffff;
 
 } // namespace
 
@@ -113,6 +112,12 @@ void Lapic::reset(std::uint32_t id, bool bootstrap) {
     for (std::uint32_t i = reg_lvt_timer; i <= reg_lvt_error; ++i) {
         reg_[i] = lvt_masked;
     }
+}
+
+void Lapic::init() {
+    const Mode mode = mode_;
+    reset(id_, bootstrap_);
+    mode_ = mode;
 }
 
 std::uint64_t Lapic::base() const {
@@ -186,7 +191,7 @@ void Lapic::write(std::uint32_t index, std::uint32_t value) {
         pending_errors_ = 0;
         return;
     case reg_self_ipi:
-        send(value, id_);
+        send((value & 0xff) | (to_self << 18), id_);
         return;
     case reg_svr:
         reg_[reg_svr] = value;
@@ -286,20 +291,19 @@ bool Lapic::take_nmi() {
     return had;
 }
 
-bool Lapic::addressed(std::uint32_t command, std::uint32_t destination) const {
-    switch ((command >> 18) & 3) {
-    case 1: // self
-    case 2: // all including self
-        return true;
-    case 3: // all but self
-        return false;
-    default:
-        break;
-    }
+bool Lapic::take_ipi(Ipi& ipi) {
+    const bool had = sent_;
+    ipi = ipi_;
+    sent_ = false;
+    return had;
+}
+
+bool Lapic::answers_to(const Ipi& ipi) const {
+    const std::uint32_t destination = ipi.destination;
     if (destination == broadcast) {
         return true;
     }
-    if ((command & (1u << 11)) == 0) { // physical
+    if (!ipi.logical()) {
         return destination == id_;
     }
     if (mode_ == Mode::x2apic) {
@@ -311,20 +315,26 @@ bool Lapic::addressed(std::uint32_t command, std::uint32_t destination) const {
     return flat ? (destination & own) != 0 : (destination >> 4) == (own >> 4) && (destination & own & 0xf) != 0;
 }
 
-/// Interprocessor interrupts. There is one vCPU: what is not for it goes nowhere, and it does not start or reset
-/// itself.
+/// Interprocessor interrupts (APM 2 16.5). What the sender itself is to get is delivered here, the rest is taken away
+/// by take_ipi. A CPU does not start or reset itself.
 void Lapic::send(std::uint32_t command, std::uint32_t destination) {
-    constexpr std::uint32_t fixed = 0, lowest_priority = 1, nmi = 4;
-    const std::uint32_t delivery = (command >> 8) & 7;
-    const auto vector = static_cast<std::uint8_t>(command);
-    if (delivery == fixed || delivery == lowest_priority) {
-        if (vector < 16) {
-            pending_errors_ |= error_send_vector;
-        } else if (addressed(command, destination)) {
-            request(vector);
-        }
-    } else if (delivery == nmi && addressed(command, destination)) {
+    const Ipi ipi{command, destination};
+    const bool maskable = ipi.delivery() == fixed || ipi.delivery() == lowest_priority;
+    if (maskable && ipi.vector() < 16) {
+        pending_errors_ |= error_send_vector;
+        return;
+    }
+    const bool to_me =
+        ipi.shorthand() == to_self || ipi.shorthand() == to_all || (ipi.shorthand() == to_name && answers_to(ipi));
+    if (to_me && maskable) {
+        request(ipi.vector());
+    } else if (to_me && ipi.delivery() == nmi) {
         nmi_ = true;
+    }
+    const bool one_has_it = to_me && ipi.delivery() == lowest_priority;
+    if (ipi.shorthand() != to_self && !one_has_it) {
+        ipi_ = ipi;
+        sent_ = true;
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// services/vcpu: the monitor of one domain. Reads its start message, runs the guest, reports the domain's end and then
-// waits to be destroyed. It must not know: anything of other domains.
+// services/vcpu: the monitor of one domain. Reads its start message, runs the guest, a thread for each vCPU, reports
+// the domain's end and then waits to be destroyed. It must not know: anything of other domains.
+#include <atomic>
 #include <new>
 
 #include <bulkhead/events.hpp>
@@ -47,49 +48,90 @@ void send_line(std::span<const char> line) {
     (void)rpc(slot::console, request, reply);
 }
 
-/// Says that the domain is over, then does nothing for ever.
-[[noreturn]] void report_end(std::uint32_t reason, std::string_view detail) {
+EventPage& page_of(UserVirt of_first, std::uint32_t vcpu) {
+    return *static_cast<EventPage*>(sys::pointer(layout::of_thread(of_first, vcpu)));
+}
+
+/// Does nothing for ever.
+[[noreturn]] void rest(std::uint32_t vcpu) {
+    for (;;) {
+        (void)sys::wait(thread_events(vcpu));
+        (void)drain(page_of(layout::event_page_address, vcpu), [](std::uint32_t) {});
+    }
+}
+
+/// Says that the domain is over.
+[[noreturn]] void report_end(std::uint32_t vcpu, std::uint32_t reason, std::string_view detail) {
     bulkhead_DomainRequest request{};
     request.which_request = bulkhead_DomainRequest_ended_tag;
     request.request.ended.reason = reason;
     copy_text(request.request.ended.detail, detail);
     bulkhead_DomainReply reply{};
     (void)rpc(slot::domain, request, reply);
-    for (;;) {
-        (void)sys::wait(slot::events);
-        (void)drain(own_event_page(), [](std::uint32_t) {});
-    }
+    rest(vcpu);
 }
 
-[[noreturn]] void run() {
+/// Set when the vCPUs can run.
+constinit std::atomic<Monitor*> ready{nullptr};
+
+/// A vCPU's thread; the last one that leaves says why.
+[[noreturn]] void run_vcpu(Monitor& monitor, std::uint32_t vcpu) {
+    if (!monitor.run(vcpu)) {
+        rest(vcpu);
+    }
+    const Domain& ended = monitor.domain();
+    char detail[sizeof(bulkhead_DomainEnded::detail) - 1];
+    report_end(vcpu, ended.shutdown_reason,
+               ended.shutdown_at_rip ? format_to(detail, "{} at {:x}", ended.shutdown_detail, ended.shutdown_rip)
+                                     : std::string_view{ended.shutdown_detail});
+}
+
+/// A further vCPU's thread waits until the first has read what the domain is.
+[[noreturn]] void run_other(std::uint32_t vcpu) {
+    while (ready.load(std::memory_order_acquire) == nullptr) {
+        (void)sys::wait(thread_events(vcpu));
+        (void)drain(page_of(layout::event_page_address, vcpu), [](std::uint32_t) {});
+    }
+    run_vcpu(*ready.load(std::memory_order_acquire), vcpu);
+}
+
+[[noreturn]] void run_first() {
     static bulkhead_MonitorStart message{};
     if (!read_start_message(message)) {
-        report_end(SHUTDOWN_crash, "monitor: no start message");
+        report_end(0, SHUTDOWN_crash, "monitor: no start message");
     }
     alignas(Monitor) static std::uint8_t storage[sizeof(Monitor)];
-    const Mappings mappings{static_cast<std::uint8_t*>(sys::pointer(layout::guest_window)),
-                            static_cast<shared_info*>(sys::pointer(layout::shared_info_address)),
-                            static_cast<VcpuState*>(sys::pointer(layout::vcpu_state_address)), &own_event_page(),
-                            static_cast<std::uint64_t*>(sys::pointer(layout::hole_bits_address))};
+    Mappings mappings{static_cast<std::uint8_t*>(sys::pointer(layout::guest_window)),
+                      static_cast<shared_info*>(sys::pointer(layout::shared_info_address)),
+                      static_cast<VcpuState*>(sys::pointer(layout::vcpu_state_address)),
+                      {},
+                      {},
+                      static_cast<std::uint64_t*>(sys::pointer(layout::hole_bits_address))};
+    for (std::uint32_t i = 0; i < max_vcpus; ++i) { // those of vCPUs that there are will be looked at
+        mappings.events[i] = &page_of(layout::event_page_address, i);
+        mappings.bells[i] = &page_of(layout::bell_page_address, i);
+    }
     Monitor& monitor = *new (storage) Monitor{Processor{host_cpuid, host_now}, mappings};
     monitor.domain().log.set_sink(send_line);
     monitor.domain().grant = {static_cast<std::uint8_t*>(sys::pointer(layout::grant_table_address)),
                               static_cast<std::uint8_t*>(sys::pointer(layout::grant_window))};
     if (const char* wrong = monitor.start(message)) {
-        report_end(SHUTDOWN_crash, wrong);
+        report_end(0, SHUTDOWN_crash, wrong);
     }
-    monitor.run();
-    const Domain& ended = monitor.domain();
-    char detail[sizeof(bulkhead_DomainEnded::detail) - 1];
-    report_end(ended.shutdown_reason, ended.shutdown_at_rip
-                                          ? format_to(detail, "{} at {:x}", ended.shutdown_detail, ended.shutdown_rip)
-                                          : std::string_view{ended.shutdown_detail});
+    ready.store(&monitor, std::memory_order_release);
+    for (std::uint32_t i = 1; i < message.vcpus; ++i) {
+        monitor.domain().kick(monitor.domain().vcpus[i]);
+    }
+    run_vcpu(monitor, 0);
 }
 
 } // namespace
 
 } // namespace bulkhead::vcpu
 
-extern "C" [[noreturn]] void component_main(std::uint64_t) {
-    bulkhead::vcpu::run();
+extern "C" [[noreturn]] void component_main(std::uint64_t vcpu) {
+    if (vcpu == 0) {
+        bulkhead::vcpu::run_first();
+    }
+    bulkhead::vcpu::run_other(static_cast<std::uint32_t>(vcpu));
 }

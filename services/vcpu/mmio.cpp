@@ -4,6 +4,7 @@
 #include "mmio.hpp"
 
 #include "exceptions.hpp"
+#include "ipi.hpp"
 
 namespace bulkhead::vcpu {
 
@@ -26,9 +27,10 @@ std::uint64_t load(Vcpu& v, std::uint64_t address, std::uint32_t bytes) {
     return mask(bytes);
 }
 
-void store(Vcpu& v, std::uint64_t address, std::uint64_t value, std::uint32_t bytes) {
+void store(Domain& d, Vcpu& v, std::uint64_t address, std::uint64_t value, std::uint32_t bytes) {
     if (is_lapic(v, address) && bytes == 4) {
         v.lapic.write_mmio(static_cast<std::uint32_t>(address - Lapic::mmio_base), static_cast<std::uint32_t>(value));
+        deliver_ipi(d, v);
     }
 }
 
@@ -48,7 +50,7 @@ void write_register(Vcpu& v, const MemoryMove& move, std::uint64_t value) {
     reg = (reg & ~target) | (((value & mask(move.target_bytes)) << shift) & target);
 }
 
-void perform(Vcpu& v, const MemoryMove& move, std::uint64_t address) {
+void perform(Domain& d, Vcpu& v, const MemoryMove& move, std::uint64_t address) {
     VcpuState& s = *v.state;
     const bool writes_only = move.op == AluOp::move && move.store;
     std::uint64_t memory = writes_only ? 0 : load(v, address, move.bytes) & mask(move.bytes);
@@ -60,7 +62,7 @@ void perform(Vcpu& v, const MemoryMove& move, std::uint64_t address) {
                                         : compute(move.op, other, memory, move.target_bytes, s.rflags);
     s.rflags = result.rflags;
     if (has_result(move.op) && move.store) {
-        store(v, address, result.value & mask(move.bytes), move.bytes);
+        store(d, v, address, result.value & mask(move.bytes), move.bytes);
     } else if (has_result(move.op)) {
         write_register(v, move, result.value);
     }
@@ -105,7 +107,7 @@ void handle_stage2_fault(Domain& d, Vcpu& v) {
         inject_undefined_opcode(v);
         return;
     }
-    perform(v, move, s.address);
+    perform(d, v, move, s.address);
 }
 
 } // namespace bulkhead::vcpu

@@ -29,7 +29,12 @@ void start_vcpu(Domain& d, Vcpu& v, std::uint32_t id, VcpuState* state) {
     v.pat = pat_at_reset;
     v.lapic.reset(apic_id_of(id), id == 0);
     d.clock.publish(v.info->time);
-    set_pvh_entry(*state, d.config.entry, d.config.start_info);
+    if (id == 0) { // the others wait to be started
+        set_pvh_entry(*state, d.config.entry, d.config.start_info);
+        v.power.initialised = v.power.up = true;
+    } else {
+        set_startup_state(*state, 0, 0);
+    }
     v.touch(VcpuGroups::all);
     start_runstate(d, v);
 }
@@ -85,37 +90,63 @@ const char* Monitor::start(const bulkhead_MonitorStart& message) {
     return nullptr;
 }
 
-void Monitor::run() {
+bool Monitor::run(std::uint32_t vcpu) {
+    Vcpu& v = domain_.vcpus[vcpu];
+    lock(v);
     while (!domain_.ended) {
-        step(domain_.vcpus[0]);
+        step(v);
     }
-    flush_signal(domain_, domain_.vcpus[0]); // its last words
-    domain_.log.flush();
+    flush_signal(domain_, v); // its last words
+    const bool last = ++domain_.threads_left == domain_.config.vcpus;
+    if (last) {
+        domain_.log.flush();
+    }
+    unlock(v);
+    return last;
+}
+
+/// A domain with one vCPU has nobody to lock out.
+void Monitor::lock(Vcpu& v) {
+    if (domain_.config.vcpus > 1) {
+        domain_.lock.acquire(v.id);
+        domain_.holder = &v;
+    }
+}
+
+void Monitor::unlock(Vcpu& v) {
+    if (domain_.config.vcpus > 1) {
+        domain_.holder = nullptr;
+        domain_.lock.release(v.id);
+    }
 }
 
 void Monitor::step(Vcpu& v) {
+    apply_power(domain_, v);
+    collect_mail(v);
+    if (!v.power.up) {
+        sleep(v, RUNSTATE_offline, Tsc{0});
+        return;
+    }
     fire_timers(v);
     offer_interrupt(domain_, v);
-    if (v.sleep != Sleep::awake) {
-        if (!should_wake(domain_, v)) {
-            sleep(v);
-            return;
-        }
-        wake(v);
+    if (v.sleep != Sleep::awake && !should_wake(domain_, v)) {
+        sleep(v, RUNSTATE_blocked, deadline(v));
+        return;
     }
+    wake(v);
     enter(v);
 }
 
 /// The counter value at which the next timer is due; 0: none is set.
-Tsc Monitor::deadline(const Vcpu& v) {
+Tsc Monitor::deadline(Vcpu& v) {
     const std::uint64_t timer = v.timers.next();
     const std::uint64_t watchdog = domain_.watchdogs.next(); // whoever runs next looks after it
     const std::uint64_t next = timer < watchdog ? timer : watchdog;
-    if (next != deadline_ns_) {
-        deadline_ns_ = next;
-        deadline_ = next == Timers::none ? Tsc{0} : domain_.clock.when(next);
+    if (next != v.deadline_ns) {
+        v.deadline_ns = next;
+        v.deadline = next == Timers::none ? Tsc{0} : domain_.clock.when(next);
     }
-    return deadline_;
+    return v.deadline;
 }
 
 void Monitor::fire_timers(Vcpu& v) {
@@ -136,33 +167,45 @@ void Monitor::fire_timers(Vcpu& v) {
     }
 }
 
-void Monitor::sleep(Vcpu& v) {
-    if (v.runstate.info.state == RUNSTATE_running) {
-        set_runstate(domain_, v, RUNSTATE_blocked);
+void Monitor::sleep(Vcpu& v, int runstate, Tsc until) {
+    if (v.runstate.info.state != runstate) {
+        set_runstate(domain_, v, runstate);
     }
     flush_signal(domain_, v); // what was to be sent on the way into the guest must not wait for it
-    if (const Status status = sys::wait(slot::events, deadline(v)); status != Status::ok && status != Status::timeout) {
+    unlock(v);
+    const Status status = sys::wait(thread_events(v.id), until);
+    lock(v);
+    if (status != Status::ok && status != Status::timeout) {
         domain_.crash(v, "cannot wait for events");
         return;
     }
-    (void)take_signals(domain_, *mappings_.events);
+    (void)take_signals(domain_, *mappings_.events[v.id]);
 }
 
 void Monitor::wake(Vcpu& v) {
-    v.sleep = Sleep::awake;
-    v.poll_count = 0;
-    v.timers.stop_poll();
+    if (v.sleep != Sleep::awake) {
+        v.sleep = Sleep::awake;
+        v.poll_count = 0;
+        v.timers.stop_poll();
+    }
     if (v.runstate.info.state != RUNSTATE_running) {
         set_runstate(domain_, v, RUNSTATE_running);
-        (void)publish_runstate(domain_, v); // an area that is gone is the guest's loss
+        (void)publish_runstate(domain_, v, v); // an area that is gone is the guest's loss
     }
 }
 
 void Monitor::enter(Vcpu& v) {
     const Port port = v.signal_port;
     const Selector signal = port.value != 0 ? sender_of(domain_, port) : no_selector;
-    const sys::RunResult result = sys::vcpu_run(selector_of(v), v.changed, signal, deadline(v));
+    const Tsc until = deadline(v);
     v.signal_port = Port{0};
+    unlock(v);
+    if (v.yield) {
+        v.yield = false;
+        sys::yield();
+    }
+    const sys::RunResult result = sys::vcpu_run(selector_of(v), v.changed, signal, until);
+    lock(v);
     switch (result.status) {
     case Status::ok:
     case Status::signalled:
@@ -189,7 +232,7 @@ void Monitor::enter(Vcpu& v) {
         count_exit();
         handle_exit(domain_, v, result.reason, interrupted);
     } else if (result.status == Status::signalled) {
-        (void)take_signals(domain_, *mappings_.events);
+        (void)take_signals(domain_, *mappings_.events[v.id]);
     }
 }
 

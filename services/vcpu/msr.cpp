@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "ipi.hpp"
 #include "msr_policy.hpp"
 #include "width.hpp"
 
@@ -49,8 +50,10 @@ bool write_apic_base(Domain&, Vcpu& v, std::uint32_t, std::uint64_t value) {
 bool read_x2apic(Domain&, Vcpu& v, std::uint32_t msr, std::uint64_t& value) {
     return v.lapic.read_msr(msr, value);
 }
-bool write_x2apic(Domain&, Vcpu& v, std::uint32_t msr, std::uint64_t value) {
-    return v.lapic.write_msr(msr, value);
+bool write_x2apic(Domain& d, Vcpu& v, std::uint32_t msr, std::uint64_t value) {
+    const bool written = v.lapic.write_msr(msr, value);
+    deliver_ipi(d, v);
+    return written;
 }
 
 bool read_pat(Domain&, Vcpu& v, std::uint32_t, std::uint64_t& value) {

@@ -11,7 +11,7 @@ namespace bulkhead::vcpu {
 
 void start_runstate(Domain& d, Vcpu& v) {
     v.runstate.info = {};
-    v.runstate.info.state = RUNSTATE_running;
+    v.runstate.info.state = v.power.up ? RUNSTATE_running : RUNSTATE_offline;
     v.runstate.info.state_entry_time = d.now_ns();
 }
 
@@ -55,21 +55,21 @@ bool put_runstate(GuestAccess access, std::uint64_t area, const vcpu_runstate_in
 
 } // namespace
 
-bool publish_runstate(Domain& d, Vcpu& v) {
+bool publish_runstate(Domain& d, Vcpu& v, const Vcpu& through) {
     if (v.runstate.area == 0) {
         return true;
     }
     const auto put = d.width == Width::x86_32 ? put_runstate<guest::x86_32::VcpuRunstateInfo>
                                               : put_runstate<guest::x86_64::VcpuRunstateInfo>;
-    return put(d.access(v), v.runstate.area, v.runstate.info, d.runstate_update_flag);
+    return put(d.access(through), v.runstate.area, v.runstate.info, d.runstate_update_flag);
 }
 
-bool publish_time_area(Domain& d, Vcpu& v) {
+bool publish_time_area(Domain& d, Vcpu& v, const Vcpu& through) {
     if (v.time_area == 0) {
         return true;
     }
     vcpu_time_info time{};
-    GuestAccess access = d.access(v);
+    GuestAccess access = d.access(through);
     if (!access.get(v.time_area, time)) {
         return false;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything that belongs to one vCPU.
-// It must not know: the other vCPUs, the domain's memory.
+// Its own thread changes it; what other threads may touch, and how, is marked. It must not know: the other vCPUs, the
+// domain's memory.
 #pragma once
 
 #include <bulkhead/abi/vcpu.hpp>
@@ -8,6 +9,8 @@
 #include <bulkhead/xen.hpp>
 
 #include "lapic.hpp"
+#include "mailbox.hpp"
+#include "power.hpp"
 #include "timers.hpp"
 
 namespace bulkhead::vcpu {
@@ -36,19 +39,29 @@ struct Vcpu {
     VcpuState* state{nullptr};
     VcpuGroups changed{VcpuGroups::none}; ///< what the monitor has written since the kernel looked last
 
+    // Others may change these, with the domain's lock.
+    Power power;
     vcpu_info* info{nullptr}; ///< the guest's page, as the monitor sees it; its selector: SharedLayout
     bool info_registered{false};
     std::uint8_t upcall_vector{0}; ///< HVMOP_set_evtchn_upcall_vector; 0: the domain's callback is used
     std::uint32_t virq_port[NR_VIRQS]{};
 
-    Lapic lapic;
     Timers timers;
     Runstate runstate;
     std::uint64_t time_area{0}; ///< guest-virtual, VCPUOP_register_vcpu_time_memory_area
 
+    // Others may put something into it at any time, and then kick the thread.
+    Mailbox mail;
+
+    // Others only read these, with the domain's lock.
+    Lapic lapic;
     Sleep sleep{Sleep::awake};
     std::uint32_t poll_count{0};
     std::uint32_t poll_port[max_poll_ports]{};
+
+    std::uint64_t deadline_ns{Timers::none}; ///< what `deadline` was computed from
+    Tsc deadline{0};                         ///< when the next timer is due; 0: none is set
+    bool yield{false};                       ///< the rest of the time slice is given up before the next entry
 
     Offer offer{Offer::none};
     std::uint8_t offered_vector{0};

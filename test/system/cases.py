@@ -9,6 +9,7 @@ from g32_cases import G32_CASES
 from grant_cases import GRANT_CASES
 from memory_cases import MEMORY_CASES
 from conformance_cases import CONFORMANCE_CASES
+from smp_cases import SMP_CASES
 from tool_cases import TOOL_CASES
 
 SHELL = "This is BusyBox"
@@ -254,7 +255,7 @@ MACHINES = (
 
 AUTHORITY = (
     BootCase(
-        "capabilities", ("REQ-COMP-001", "REQ-COMP-002"), (Domain("web", "hello"), Domain("mail", "hello")), (),
+        "capabilities", ("REQ-COMP-001", "REQ-COMP-002"), (Domain("web", "hello"), Domain("mail", "hello", vcpus=2)), (),
         print_capabilities=True, compare_log_with="docs/authority.txt",
     ),
 )
@@ -270,4 +271,4 @@ def checked(name):
 
 CHECKED = tuple(checked(name) for name in ("sixteen", "reboot", "monitor-crash-restart", "hostile-instructions"))
 
-ALL = (*TOOL_CASES, *CONFORMANCE_CASES, *SMALL, *HOSTILE, *MACHINES, *AUTHORITY, *CHECKED, *LINUX, *G32_CASES, *EVENT_CASES, *MEMORY_CASES, *GRANT_CASES)
+ALL = (*TOOL_CASES, *CONFORMANCE_CASES, *SMALL, *HOSTILE, *MACHINES, *AUTHORITY, *CHECKED, *LINUX, *SMP_CASES, *G32_CASES, *EVENT_CASES, *MEMORY_CASES, *GRANT_CASES)

@@ -18,6 +18,7 @@ namespace bulkhead::tools {
 namespace {
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+constexpr std::uint64_t max_vcpus = 32;                          // the capability slots of a monitor, and shared_info
 constexpr std::uint64_t max_memory_mib = std::uint64_t{1} << 20; // a tebibyte: what follows cannot overflow
 
 /// The values as written, before they are put together.
@@ -25,6 +26,7 @@ struct Raw {
     DomainConfig config;
     std::optional<std::string> root, extra, cmdline;
     std::optional<std::uint64_t> maxmem, maxvcpus;
+    std::optional<std::size_t> cpus_listed; ///< elements of `cpus`, if it is a list
     bool type_seen{false};
 };
 
@@ -65,6 +67,7 @@ private:
     void maxvcpus(const Setting& s) { raw_.maxvcpus = number_of(s, "virtual CPUs"); }
     void cpus(const Setting& s);
     void max_event_channels(const Setting& s);
+    void finish_vcpus();
     void on_poweroff(const Setting& s) { raw_.config.on_poweroff = action_of(s).value_or(Action::destroy); }
     void on_reboot(const Setting& s) { raw_.config.on_reboot = action_of(s).value_or(Action::restart); }
     void on_crash(const Setting& s) { raw_.config.on_crash = action_of(s).value_or(Action::destroy); }
@@ -198,10 +201,14 @@ void Reader::memory(const Setting& s) {
 
 void Reader::vcpus(const Setting& s) {
     const auto count = number_of(s, "virtual CPUs");
-    if (count && *count != 1) {
-        error(s.value.at,
-              fmt::format("this version gives a guest one virtual CPU: expected vcpus = 1, not {}", *count));
+    if (!count) {
+        return;
     }
+    if (*count < 1 || *count > max_vcpus) {
+        error(s.value.at, fmt::format("{} virtual CPUs: expected 1 to {}", *count, max_vcpus));
+        return;
+    }
+    raw_.config.vcpus = static_cast<std::uint32_t>(*count);
 }
 
 std::optional<CpuSet> Reader::cpus_of(const Value& value) {
@@ -229,10 +236,22 @@ void Reader::cpus(const Setting& s) {
             raw_.config.cpus.push_back(*set);
         }
     }
-    if (s.value.items.size() != raw_.config.vcpus) {
-        error(s.value.at,
+    raw_.cpus_listed = s.value.items.size();
+}
+
+/// All virtual CPUs are there from the start; which of them run is the guest's affair.
+void Reader::finish_vcpus() {
+    const DomainConfig& c = raw_.config;
+    if (raw_.maxvcpus && *raw_.maxvcpus != c.vcpus) {
+        error(c.where("maxvcpus"),
+              fmt::format("a guest has all its virtual CPUs from the start, and takes them into use itself: expected "
+                          "maxvcpus = vcpus = {}, not {}",
+                          c.vcpus, *raw_.maxvcpus));
+    }
+    if (raw_.cpus_listed && *raw_.cpus_listed != c.vcpus) {
+        error(c.where("cpus"),
               fmt::format("the list names CPUs for {} virtual CPUs: expected one element for each, that is {}",
-                          s.value.items.size(), raw_.config.vcpus));
+                          *raw_.cpus_listed, c.vcpus));
     }
 }
 
@@ -328,10 +347,7 @@ void Reader::finish() {
               fmt::format("a guest's memory is fixed in this version: expected maxmem = memory = {}, not {}",
                           c.memory_bytes / mebibyte, *raw_.maxmem));
     }
-    if (raw_.maxvcpus && *raw_.maxvcpus != c.vcpus) {
-        error(c.where("maxvcpus"),
-              fmt::format("this version gives a guest one virtual CPU: expected maxvcpus = 1, not {}", *raw_.maxvcpus));
-    }
+    finish_vcpus();
     if (c.uuid == Uuid{}) {
         c.uuid = uuid_from_name(c.name);
     }

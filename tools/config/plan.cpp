@@ -105,7 +105,10 @@ private:
         domain.share.priority = default_domain_priority;
         Candidate candidate{machine_, false, config.file, config.where("cpus")};
         if (!config.cpus.empty()) {
-            candidate.allowed = config.cpus.front();
+            candidate.allowed.reset();
+            for (const CpuSet& of_one : config.cpus) {
+                candidate.allowed |= of_one;
+            }
         }
         const auto section = plan_.system.domains.find(config.name);
         if (section != plan_.system.domains.end()) {
@@ -131,11 +134,11 @@ private:
         if (!placement.cpus) {
             return;
         }
-        if (!config.cpus.empty() && config.cpus.front() != *placement.cpus) {
+        if (!config.cpus.empty() && candidate.allowed != *placement.cpus) {
             diagnostics_.error(
                 plan_.system.file, placement.cpus_at,
                 fmt::format("domain \"{}\" is put on CPUs {} here and on CPUs {} by {}: expected one of the two",
-                            config.name, to_string(*placement.cpus), to_string(config.cpus.front()),
+                            config.name, to_string(*placement.cpus), to_string(candidate.allowed),
                             tools::place(config.file, config.where("cpus"))));
         }
         candidate.allowed = *placement.cpus;
@@ -191,13 +194,22 @@ private:
         }
     }
 
+    /// What a list in the domain's file says of that vCPU; nothing that it says is left: what the domain may use.
+    CpuSet allowed_for(std::size_t index, std::uint32_t vcpu) const {
+        const CpuSet domain = candidates_[index].allowed;
+        const std::vector<CpuSet>& list = plan_.domains[index].config.cpus;
+        const CpuSet own = vcpu < list.size() ? domain & list[vcpu] : domain;
+        return own.none() ? domain : own;
+    }
+
     /// The allowed CPU with the least promised and, of those, the fewest guests.
     void place(std::size_t index) {
         PlannedDomain& domain = plan_.domains[index];
         for (std::uint32_t vcpu = 0; vcpu < domain.config.vcpus; ++vcpu) {
+            const CpuSet allowed = allowed_for(index, vcpu);
             std::uint32_t best = max_cpus;
             for (std::uint32_t cpu = 0; cpu < plan_.system.machine_cpus; ++cpu) {
-                if (candidates_[index].allowed.test(cpu) && (best == max_cpus || load(cpu) < load(best))) {
+                if (allowed.test(cpu) && (best == max_cpus || load(cpu) < load(best))) {
                     best = cpu;
                 }
             }
@@ -226,10 +238,13 @@ private:
         const PlannedDomain* last = nullptr;
         const PlannedDomain* unlimited = nullptr;
         for (const PlannedDomain& domain : plan_.domains) {
-            if (std::find(domain.cpus.begin(), domain.cpus.end(), cpu) == domain.cpus.end()) {
+            const auto vcpus = std::count(domain.cpus.begin(), domain.cpus.end(), cpu);
+            if (vcpus == 0) {
                 continue;
             }
-            count(domain.config.name, domain.share);
+            for (auto n = vcpus; n > 0; --n) { // each has the budget to itself
+                count(domain.config.name, domain.share);
+            }
             last = domain.share.budget_us != 0 ? &domain : last;
             if (domain.share.budget_us == 0 &&
                 (unlimited == nullptr || domain.share.priority > unlimited->share.priority)) {

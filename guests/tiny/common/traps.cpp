@@ -31,8 +31,8 @@ void trap_handler(TrapFrame* frame);
 }
 
 void trap_handler(TrapFrame* frame) {
-    if (frame->vector >= first_interrupt) {
-        const auto handler = handlers[frame->vector];
+    const auto handler = handlers[frame->vector];
+    if (frame->vector >= first_interrupt || handler != nullptr) {
         if (handler != nullptr) {
             handler();
         } else {
@@ -60,6 +60,10 @@ void install_traps() {
     for (unsigned i = 0; i < 256; ++i) {
         idt[i] = interrupt_gate(address_of(trap_stubs) + i * 16);
     }
+    load_traps();
+}
+
+void load_traps() {
     const TablePointer pointer{sizeof idt - 1, address_of(idt)};
     asm volatile("lidt %0" : : "m"(pointer));
 }

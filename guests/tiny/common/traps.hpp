@@ -9,9 +9,11 @@ namespace bulkhead::guest {
 
 /// Fills and loads the IDT.
 void install_traps();
+/// Loads it on another CPU.
+void load_traps();
 
 using InterruptHandler = void (*)();
-/// Who is called for vectors 32 to 255; interrupts without a handler are counted and ignored.
+/// Who is called for that vector (an exception's, too); interrupts without a handler are counted and ignored.
 void set_interrupt_handler(std::uint8_t vector, InterruptHandler handler);
 std::uint64_t stray_interrupts();
 

@@ -44,11 +44,16 @@ inline constexpr Selector master_domain{28};
 inline constexpr Selector own_portal{29}; ///< portal whose handler is the component's main thread [control]
 
 // services/vcpu (a monitor)
+inline constexpr std::uint32_t max_vcpus = 32;
 inline constexpr Selector vcpu{16};        ///< first vCPU; vCPU n at vcpu + n
 inline constexpr Selector stage2{48};      ///< its domain's [map]: where pages of RAM go that are not where they began
 inline constexpr Selector guest_ram{49};   ///< and + 1: the domain's RAM as it is mapped in stage 2 [rwx | derive]
 inline constexpr Selector moved_pages{64}; ///< pieces of it that are mapped elsewhere
 inline constexpr std::uint32_t max_moved_runs = 32;
+/// With more than one vCPU: the event set of vCPU n's thread [read | write], for bit 0, at vcpu_events + n. The first
+/// one's is `events`, too.
+inline constexpr Selector vcpu_events{96};
+inline constexpr Selector vcpu_bell{128}; ///< likewise, a second event set of that thread, for the monitor's lock
 /// What the domain's connected event channels are signalled by: EventSet [write], badged by its receiver.
 inline constexpr Selector first_sender{4096};
 inline constexpr std::uint32_t max_senders = 1024;       ///< connections that a domain can have at once
@@ -68,6 +73,17 @@ inline constexpr UserVirt utcb_address{0x7000'0000'2000};          ///< main thr
 inline constexpr UserVirt event_page_address{0x7000'0000'4000};
 inline constexpr UserVirt stack_top{0x7000'0010'0000}; ///< 64 KiB below it, then a guard page
 inline constexpr std::uint64_t stack_bytes = 64 * 1024;
+
+// Further threads of a component (monitors have one for each vCPU): thread n has its own UTCB, event page, a page more
+// for a second event set, and stack at thread_stride * n above those of the first. crt0 counts on that.
+inline constexpr std::uint64_t thread_stride = 0x2'0000;
+inline constexpr UserVirt bell_page_address{0x7000'0000'6000};
+static_assert(thread_stride >= 2 * stack_bytes && (stack_top.value - 1) % thread_stride > thread_stride / 2 &&
+                  bell_page_address.value % thread_stride < thread_stride / 2 - 2 * page_size,
+              "stacks lie in the upper halves of the strides, with an empty page below");
+constexpr UserVirt of_thread(UserVirt of_first, std::uint32_t thread) {
+    return UserVirt{of_first.value + thread * thread_stride};
+}
 
 // monitors
 inline constexpr UserVirt vcpu_state_address{0x7000'1000'0000}; ///< vCPU n at + n * 4096

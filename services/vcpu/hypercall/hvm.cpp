@@ -109,7 +109,7 @@ xen::Result set_upcall_vector(Call& call) {
             }
             v->upcall_vector = static_cast<std::uint8_t>(set.vector);
             if (upcall_pending(*v)) {
-                v->lapic.request(v->upcall_vector);
+                call.d.post(*v, v->upcall_vector);
             }
             return 0;
         });

@@ -5,16 +5,14 @@
 
 #include <guest_sched.layout.hpp>
 
-#include <bulkhead/sys.hpp>
-
 #include "events.hpp"
 
 namespace bulkhead::vcpu {
 
 namespace {
 
-xen::Result yield(Call&) {
-    sys::yield();
+xen::Result yield(Call& call) {
+    call.v.yield = true;
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <guest_vcpu.layout.hpp>
 
 #include "events.hpp"
+#include "hvm_context.hpp"
 #include "runstate.hpp"
 
 namespace bulkhead::vcpu {
@@ -30,23 +31,41 @@ std::uint64_t pointer(const Call& call, std::uint64_t value) {
     return call.wide ? value : value & 0xffff'ffff;
 }
 
-/// Every vCPU there is runs already.
 xen::Result initialise(Call& call) {
-    std::uint8_t first = 0;
-    return call.access.get(handle(call), first) ? -XEN_EEXIST : -XEN_EFAULT;
+    return with_input<bulkhead_guest_VcpuHvmContext>(
+        call, handle(call), [&](const bulkhead_guest_VcpuHvmContext& context) -> xen::Result {
+            Vcpu& v = target(call);
+            if (v.power.initialised) {
+                return -XEN_EEXIST;
+            }
+            const HostCpuid host = call.d.processor.cpuid;
+            const ContextLimits limits{guest_cr4_bits(host), guest_has_nx(host), guest_physical_bits(host)};
+            if (read_hvm_context(context, limits, v.power.context) != ContextError::none) {
+                return -XEN_EINVAL;
+            }
+            v.power.initialised = true;
+            v.power.start = Start::context;
+            return 0;
+        });
 }
 
-xen::Result up(Call&) {
+xen::Result up(Call& call) {
+    Vcpu& v = target(call);
+    if (!v.power.initialised) {
+        return -XEN_EINVAL;
+    }
+    bring_up(call.d, v);
     return 0;
 }
 
+/// The caller's own takes effect before it runs again, another's when that has left the guest (public/vcpu.h).
 xen::Result down(Call& call) {
-    call.d.end(SHUTDOWN_poweroff, "last vCPU went down");
+    take_down(call.d, target(call), "last vCPU went down");
     return 0;
 }
 
-xen::Result is_up(Call&) {
-    return 1;
+xen::Result is_up(Call& call) {
+    return target(call).power.up ? 1 : 0;
 }
 
 xen::Result get_runstate_info(Call& call) {
@@ -68,7 +87,7 @@ xen::Result register_runstate(Call& call) {
             Vcpu& v = target(call);
             const std::uint64_t before = v.runstate.area;
             v.runstate.area = pointer(call, area.addr);
-            if (!publish_runstate(call.d, v)) {
+            if (!publish_runstate(call.d, v, call.v)) {
                 v.runstate.area = before;
                 return -XEN_EFAULT;
             }
@@ -82,7 +101,7 @@ xen::Result register_time_area(Call& call) {
             Vcpu& v = target(call);
             const std::uint64_t before = v.time_area;
             v.time_area = pointer(call, area.addr);
-            if (!publish_time_area(call.d, v)) {
+            if (!publish_time_area(call.d, v, call.v)) {
                 v.time_area = before;
                 return -XEN_EFAULT;
             }
@@ -97,6 +116,7 @@ xen::Result set_periodic(Call& call) {
                 return -XEN_EINVAL;
             }
             target(call).timers.set_periodic(set.period_ns, call.d.now_ns());
+            call.d.kick(target(call)); // it sleeps until its next timer, as it knew it
             return 0;
         });
 }
@@ -156,6 +176,14 @@ xen::Result register_vcpu_info(Call& call) {
         });
 }
 
+xen::Result send_nmi(Call& call) {
+    if (handle(call) != 0) {
+        return -XEN_EINVAL;
+    }
+    call.d.post_nmi(target(call));
+    return 0;
+}
+
 xen::Result get_physid(Call&) {
     return -XEN_EINVAL; // only for vCPUs that are pinned for good to a physical CPU which the guest may know
 }
@@ -169,10 +197,11 @@ constexpr Operation operations[] = {
     {VCPUOP_register_runstate_memory_area, register_runstate},
     {VCPUOP_register_vcpu_time_memory_area, register_time_area},
     {VCPUOP_get_runstate_info, get_runstate_info},
+    {VCPUOP_initialise, initialise},
     {VCPUOP_is_up, is_up},
     {VCPUOP_up, up},
     {VCPUOP_down, down},
-    {VCPUOP_initialise, initialise},
+    {VCPUOP_send_nmi, send_nmi},
     {VCPUOP_get_physid, get_physid},
 };
 

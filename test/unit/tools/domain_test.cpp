@@ -108,10 +108,13 @@ TEST_CASE("values out of what this version can do") {
           Messages{"a.cfg:5:22: a guest cannot have 16384 event channels: expected 1 to 16383"});
     CHECK(bad("max_event_channels = 0") ==
           Messages{"a.cfg:5:22: a guest cannot have 0 event channels: expected 1 to 16383"});
-    CHECK(bad("vcpus = 2") ==
-          Messages{"a.cfg:5:9: this version gives a guest one virtual CPU: expected vcpus = 1, not 2"});
+    CHECK(bad("vcpus = 0") == Messages{"a.cfg:5:9: 0 virtual CPUs: expected 1 to 32"});
+    CHECK(bad("vcpus = 33") == Messages{"a.cfg:5:9: 33 virtual CPUs: expected 1 to 32"});
     CHECK(bad("maxvcpus = 4") ==
-          Messages{"a.cfg:5:12: this version gives a guest one virtual CPU: expected maxvcpus = 1, not 4"});
+          Messages{"a.cfg:5:12: a guest has all its virtual CPUs from the start, and takes them into use itself: "
+                   "expected maxvcpus = vcpus = 1, not 4"});
+    CHECK(bad("cpus = ['0', '1']\nvcpus = 4") ==
+          Messages{"a.cfg:5:8: the list names CPUs for 2 virtual CPUs: expected one element for each, that is 4"});
     CHECK(bad("maxmem = 128") ==
           Messages{"a.cfg:5:10: a guest's memory is fixed in this version: expected maxmem = memory = 64, not 128"});
     CHECK(bad("on_crash = 'coredump-restart'") ==

@@ -115,6 +115,20 @@ TEST_CASE("domains without a wish go where there is room") {
     CHECK(planned.plan.domains[2].cpus == std::vector<std::uint32_t>{0});
 }
 
+TEST_CASE("each virtual CPU has a CPU, by list or where there is room, and its own budget there") {
+    using Cpus = std::vector<std::uint32_t>;
+    CHECK(plan("[machine]\ncpus = 2\n", {domain("a", "vcpus=3")}).plan.domains[0].cpus == Cpus{0, 1, 0});
+    CHECK(plan("[machine]\ncpus = 2\n", {domain("a", "vcpus=2\ncpus='1'")}).plan.domains[0].cpus == Cpus{1, 1});
+    CHECK(plan("[machine]\ncpus = 3\n", {domain("a", "vcpus=3\ncpus=['2','0-1','0']")}).plan.domains[0].cpus ==
+          Cpus{2, 0, 0});
+    CHECK(plan("[machine]\ncpus = 2\n", {domain("a", "vcpus=2\ncpus=['0','7']")}).errors ==
+          Messages{"a.cfg:6:6: domain \"a\" is put on CPUs 0,7: the machine has 2 (0 to 1)"});
+    CHECK(
+        plan("[machine]\ncpus = 1\n[domain.a]\nbudget_us = 600\nperiod_us = 1000\n", {domain("a", "vcpus=2")}).errors ==
+        Messages{"s.toml:4:1: the budgets on CPU 0 add up to 120.0% of it (a 600/1000 us, a 600/1000 "
+                 "us): expected at most 100%"});
+}
+
 TEST_CASE("an exclusive domain has its CPUs to itself") {
     const auto moved =
         plan("[machine]\ncpus = 2\n[domain.b]\ncpus = [0]\nexclusive = true\n", {domain("a"), domain("b")});

@@ -28,9 +28,10 @@ constexpr std::uint64_t present = 1, writable = 2;
 
 } // namespace
 
-Machine::Machine(bool start_it)
+Machine::Machine(bool start_it, std::uint32_t vcpus)
     : ram_{new_pages<std::uint8_t>(ram_bytes), std::free}, shared_{new_pages<shared_info>(page_size), std::free},
-      state_{new_pages<VcpuState>(page_size), std::free}, events_{new_pages<EventPage>(page_size), std::free} {
+      states_{new_pages<std::uint8_t>(max_vcpus * page_size), std::free},
+      events_{new_pages<EventPage>(page_size), std::free}, vcpus_{vcpus} {
     current = this;
     tsc = 1'000'000;
     memory = [](const bulkhead_MemoryRequest&, bulkhead_MemoryReply&) {};
@@ -38,8 +39,12 @@ Machine::Machine(bool start_it)
     event = [](const bulkhead_EventRequest&, bulkhead_EventReply&) { return 0u; };
     on_wait = [] {};
     write_start_info();
-    monitor_ = std::make_unique<Monitor>(Processor{fake_cpuid, fake_now},
-                                         Mappings{ram(), shared_.get(), state_.get(), events_.get(), holes_});
+    void* states = states_.get();
+    Mappings mappings{ram(), shared_.get(), static_cast<VcpuState*>(states), {}, {}, holes_};
+    for (std::uint32_t i = 0; i < max_vcpus; ++i) {
+        mappings.events[i] = mappings.bells[i] = events_.get();
+    }
+    monitor_ = std::make_unique<Monitor>(Processor{fake_cpuid, fake_now}, mappings);
     d().log.set_sink([](std::span<const char> line) { current->log.emplace_back(line.data(), line.size()); });
     if (start_it) {
         REQUIRE(monitor_->start(start_message()) == nullptr);
@@ -65,7 +70,7 @@ void Machine::write_start_info() {
 bulkhead_MonitorStart Machine::start_message() const {
     bulkhead_MonitorStart start{};
     start.domain = own_domain;
-    start.vcpus = 1;
+    start.vcpus = vcpus_;
     start.tsc_khz = 1'000'000; // one tick is one nanosecond
     start.boot_tsc = 0;
     start.wall_clock_ns = 1'700'000'000'123'456'789;

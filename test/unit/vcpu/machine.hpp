@@ -34,7 +34,7 @@ inline constexpr std::uint32_t own_domain = 7;
 /// The most recent Machine is the one that sys::raw talks to.
 class Machine {
 public:
-    explicit Machine(bool start_it = true);
+    explicit Machine(bool start_it = true, std::uint32_t vcpus = 1);
     ~Machine();
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
@@ -71,8 +71,8 @@ public:
     // --- the monitor
     Monitor& monitor() { return *monitor_; }
     Domain& d() { return monitor_->domain(); }
-    Vcpu& v() { return d().vcpus[0]; }
-    VcpuState& state() { return *state_; }
+    Vcpu& v(std::uint32_t id = 0) { return d().vcpus[id]; }
+    VcpuState& state(std::uint32_t id = 0) { return *d().vcpus[id].state; }
     shared_info& shared() { return *shared_; }
     EventPage& events() { return *events_; }
     bulkhead_MonitorStart start_message() const;
@@ -125,8 +125,9 @@ private:
     template <typename T> using Pages = std::unique_ptr<T, void (*)(void*)>;
     Pages<std::uint8_t> ram_;
     Pages<shared_info> shared_;
-    Pages<VcpuState> state_;
-    Pages<EventPage> events_;
+    Pages<std::uint8_t> states_;
+    Pages<EventPage> events_; ///< of all threads, and of their bells: only vCPU 0's is looked at
+    std::uint32_t vcpus_;
     std::uint64_t holes_[ram_bytes / page_size / 64]{};
     std::unique_ptr<Monitor> monitor_;
     std::uint64_t next_table_{0x30'0000};

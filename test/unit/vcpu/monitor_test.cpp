@@ -79,7 +79,7 @@ TEST_CASE("start messages that make no sense") {
     CHECK_FALSE(refused([](Machine&, auto&) {}));
     CHECK(refused([](Machine&, auto& s) { s.domain = 0; }));
     CHECK(refused([](Machine&, auto& s) { s.domain = 65; }));
-    CHECK(refused([](Machine&, auto& s) { s.vcpus = 2; }));
+    CHECK(refused([](Machine&, auto& s) { s.vcpus = max_vcpus + 1; }));
     CHECK(refused([](Machine&, auto& s) { s.tsc_khz = 0; }));
     CHECK(refused([](Machine&, auto& s) { s.tsc_khz = std::uint64_t{1} << 32; }));
     CHECK(refused([](Machine&, auto& s) { s.ram_count = 0; }));
@@ -301,7 +301,7 @@ TEST_CASE("a signal goes with the next entry, or before a sleep") {
         m.v().signal_port = Port{test::console_port};
         m.d().end(SHUTDOWN_poweroff, "test");
         m.signals.clear();
-        m.monitor().run();
+        CHECK(m.monitor().run(0));
         CHECK(m.signals == std::vector<std::uint32_t>{console});
     }
     SECTION("the peer has closed and bound again: the event goes to the new sender") {
@@ -385,7 +385,7 @@ TEST_CASE("run ends with the domain, and its last words are sent") {
     m.enter_long_mode();
     m.d().log.put({"last words", 10});
     m.runs.push_back([&] { return exit(ExitReason::hlt); });
-    m.monitor().run();
+    CHECK(m.monitor().run(0));
     CHECK(m.d().ended);
     CHECK(m.log.back() == "last words");
 }
