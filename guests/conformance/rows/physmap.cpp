@@ -155,14 +155,17 @@ constexpr Row rows[] = {
      -XEN_EPERM,
      any_width,
      {0, "Xen lets a domain change the memory map that it is shown. Here that is the tools' to say."}},
-    {"physmap/claim_pages (24) is for tools", memory_h,
+    {"physmap/claim_pages (24) is for tools",
+     memory_h,
      [](Effects&) {
          xen_memory_reservation r{};
          r.domid = DOMID_SELF;
          r.nr_extents = 1;
          return operate(number, 24, r);
      },
-     -XEN_EPERM, wide},
+     -XEN_EPERM,
+     wide,
+     {-XEN_EINVAL, "Xen looks at the claim before it asks who may claim."}},
     {"physmap/get_vnumainfo without one", memory_h,
      [](Effects&) {
          xen_vnuma_topology_info info{};
