@@ -27,6 +27,7 @@ constexpr Selector inbox{900};
 constexpr std::uint32_t inbox_slots = 2;
 constexpr Selector first_own{910}; ///< what the hostile client has to send
 constexpr std::uint32_t own_slots = 4;
+constexpr std::uint32_t own_untyped = 1; ///< of them
 
 /// Bytes as an encoder of Protobuf would make them, with fields that mean nothing in particular.
 class Forger {
@@ -157,7 +158,7 @@ struct World {
     /// Gives the client something of each kind to send along.
     void arm(sim::Component& client) {
         machine.make(client, ObjectType::region, page_size, first_own);
-        machine.make(client, ObjectType::untyped, 16 * page_size, Selector{first_own.value + 1});
+        machine.make(client, ObjectType::untyped, 16 * page_size, Selector{first_own.value + own_untyped});
         machine.make(client, ObjectType::event_set, 0, Selector{first_own.value + 2});
         machine.make(client, ObjectType::portal, 0, Selector{first_own.value + 3});
     }
@@ -176,6 +177,9 @@ struct World {
             utcb.receive_selector = inbox.value;
             utcb.receive_count = inbox_slots;
             status = sys::call(portal, {static_cast<std::uint32_t>(bytes.size()), caps}).status;
+            if (status == Status::bad_type && caps > (own_untyped + own_slots - first) % own_slots) {
+                status = Status::ok; // the kernel does not copy an Untyped: nobody was called
+            }
             for (std::uint32_t i = 0; i < inbox_slots; ++i) {
                 (void)sys::remove(Selector{inbox.value + i});
             }
@@ -219,8 +223,10 @@ TEST_CASE("whatever a client sends, components answer and keep nothing", "[prope
                                             : forger.request();
         forger.damage(bytes);
         sim::Component& client = forger.below(4) == 0 ? world.stranger : world.hostile;
-        const Status status = world.send(client, portals[forger.below(3)], bytes, forger);
-        INFO("seed " << seed << ", message " << i);
+        const Selector portal = portals[forger.below(3)];
+        const Status status = world.send(client, portal, bytes, forger);
+        INFO("seed " << seed << ", message " << i << " to portal " << portal.value << ", first byte "
+                     << (bytes.empty() ? 0 : bytes[0]));
         REQUIRE(status == Status::ok);
         if (i % 500 == 0) {
             world.check_honest();
