@@ -377,7 +377,7 @@ TEST_CASE("only a domain's own monitor can end it, and only root may ask for the
     world.machine.run_as(world.root, [&] { REQUIRE(rpc(slot::domain, request, reply) == Status::ok); });
     CHECK(reply.result == 0);
     CHECK(logged("cap monitor:one     8 portal -w---- 101"));
-    CHECK(logged("cap monitor:one  4097 event_set -w---- 1"));
+    CHECK(logged("cap monitor:one  4096 event_set -w---- 1"));
     CHECK(logged("cap monitor:one    16 vcpu ---c-- -"));
     // Of memory the monitor holds its guest's RAM, as it is mapped in stage 2, and nothing else: that is in the vault.
     CHECK(logged("cap monitor:one    48 stage2 ----m- -"));
