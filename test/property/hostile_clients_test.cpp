@@ -4,30 +4,14 @@
 // nothing of it. REQ-COMP-004
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-#include <memory>
 #include <random>
-#include <vector>
 
-#include <bulkhead/log.hpp>
-#include <bulkhead/rpc.hpp>
-#include <event/service.hpp>
-#include <grant/service.hpp>
-#include <memory/service.hpp>
-#include <sim.hpp>
+#include "world.hpp"
 
 using namespace bulkhead;
+using namespace bulkhead::test;
 
 namespace {
-
-void drop_line(std::string_view) {}
-
-constexpr std::uint64_t mib = std::uint64_t{1} << 20;
-constexpr Selector inbox{900};
-constexpr std::uint32_t inbox_slots = 2;
-constexpr Selector first_own{910}; ///< what the hostile client has to send
-constexpr std::uint32_t own_slots = 4;
-constexpr std::uint32_t own_untyped = 1; ///< of them
 
 /// Bytes as an encoder of Protobuf would make them, with fields that mean nothing in particular.
 class Forger {
@@ -102,107 +86,6 @@ private:
     std::mt19937_64 random_;
 };
 
-struct World {
-    sim::Machine machine{64 * mib};
-    sim::Component& memory = machine.add("memory");
-    sim::Component& grant = machine.add("grant");
-    sim::Component& event = machine.add("event");
-    sim::Component& builder = machine.add("domain");
-    sim::Component& hostile = machine.add("monitor of d1");
-    sim::Component& honest = machine.add("monitor of d2");
-    sim::Component& stranger = machine.add("nobody in particular");
-
-    std::vector<std::uint64_t> bits = std::vector<std::uint64_t>(1024);
-    std::vector<event::PortTable::Bucket> buckets = std::vector<event::PortTable::Bucket>(64);
-    std::unique_ptr<memory::Service> memory_service = std::make_unique<memory::Service>(bits, 4096);
-    std::unique_ptr<grant::Service> grant_service = std::make_unique<grant::Service>();
-    std::unique_ptr<event::Service> event_service = std::make_unique<event::Service>(buckets, 4096);
-    Server<memory::Service> memory_server{*memory_service, memory::window};
-    Server<grant::Service> grant_server{*grant_service, grant::window};
-    Server<event::Service> event_server{*event_service, event::window};
-
-    World() {
-        log_target().instead = drop_line;
-        machine.give_untyped(memory, 16 * mib, slot::first_lendable);
-        REQUIRE(memory_service->lender().add_source(slot::first_lendable, 16 * mib));
-        connect(builder, ClientId::domain);
-        connect(hostile, monitor_of(DomId{1}));
-        connect(honest, monitor_of(DomId{2}));
-        connect(stranger, static_cast<ClientId>(0xdead));
-        machine.connect(memory, slot::grant, grant, ClientId::memory);
-        machine.serve(memory, memory_server);
-        machine.serve(grant, grant_server);
-        machine.serve(event, event_server);
-        machine.give_events(builder, Selector{801}, hostile, Rights::write | Rights::derive);
-        machine.give_events(builder, Selector{802}, honest, Rights::write | Rights::derive);
-        add_to_event(1);
-        add_to_event(2);
-    }
-
-    void connect(sim::Component& client, ClientId badge) {
-        machine.connect(client, slot::memory, memory, badge);
-        machine.connect(client, slot::grant, grant, badge);
-        machine.connect(client, slot::event, event, badge);
-    }
-
-    void add_to_event(std::uint32_t domain) {
-        bulkhead_EventRequest request{};
-        request.which_request = bulkhead_EventRequest_add_domain_tag;
-        request.request.add_domain = {domain, 1, 128};
-        const CapItem caps[] = {{800 + domain, Rights::write | Rights::derive, 0, 0}};
-        bulkhead_EventReply reply{};
-        machine.run_as(builder, [&] { REQUIRE(rpc(slot::event, request, reply, caps) == Status::ok); });
-        REQUIRE(reply.result == 0);
-    }
-
-    /// Gives the client something of each kind to send along.
-    void arm(sim::Component& client) {
-        machine.make(client, ObjectType::region, page_size, first_own);
-        machine.make(client, ObjectType::untyped, 16 * page_size, Selector{first_own.value + own_untyped});
-        machine.make(client, ObjectType::event_set, 0, Selector{first_own.value + 2});
-        machine.make(client, ObjectType::portal, 0, Selector{first_own.value + 3});
-    }
-
-    /// One call with these bytes; whatever capabilities come back are dropped.
-    Status send(sim::Component& client, Selector portal, const std::vector<std::uint8_t>& bytes, Forger& forger) {
-        Status status{};
-        machine.run_as(client, [&] {
-            Utcb& utcb = sys::utcb();
-            std::copy(bytes.begin(), bytes.end(), utcb.data);
-            const std::uint32_t caps = forger.below(4) == 0 ? forger.below(Utcb::max_caps + 1) : 0;
-            const std::uint32_t first = forger.below(own_slots);
-            for (std::uint32_t i = 0; i < caps; ++i) { // each once: the kernel refuses the same one twice
-                utcb.caps[i] = {first_own.value + (first + i) % own_slots, Rights::all, 0, 0};
-            }
-            utcb.receive_selector = inbox.value;
-            utcb.receive_count = inbox_slots;
-            status = sys::call(portal, {static_cast<std::uint32_t>(bytes.size()), caps}).status;
-            if (status == Status::bad_type && caps > (own_untyped + own_slots - first) % own_slots) {
-                status = Status::ok; // the kernel does not copy an Untyped: nobody was called
-            }
-            for (std::uint32_t i = 0; i < inbox_slots; ++i) {
-                (void)sys::remove(Selector{inbox.value + i});
-            }
-        });
-        return status;
-    }
-
-    /// An honest domain gets a port, finds it as it should be, and gives it back.
-    void check_honest() {
-        bulkhead_EventRequest request{};
-        bulkhead_EventReply reply{};
-        request.which_request = bulkhead_EventRequest_bind_ipi_tag;
-        request.request.bind_ipi = {};
-        machine.run_as(honest, [&] { REQUIRE(rpc(slot::event, request, reply) == Status::ok); });
-        REQUIRE(reply.result == 0);
-        REQUIRE(reply.port == 1); // nobody else has taken one of its ports
-        request.which_request = bulkhead_EventRequest_close_tag;
-        request.request.close = {1};
-        machine.run_as(honest, [&] { REQUIRE(rpc(slot::event, request, reply) == Status::ok); });
-        REQUIRE(reply.result == 0);
-    }
-};
-
 } // namespace
 
 TEST_CASE("whatever a client sends, components answer and keep nothing", "[property][REQ-COMP-004]") {
@@ -224,7 +107,8 @@ TEST_CASE("whatever a client sends, components answer and keep nothing", "[prope
         forger.damage(bytes);
         sim::Component& client = forger.below(4) == 0 ? world.stranger : world.hostile;
         const Selector portal = portals[forger.below(3)];
-        const Status status = world.send(client, portal, bytes, forger);
+        const std::uint32_t caps = forger.below(4) == 0 ? forger.below(Utcb::max_caps + 1) : 0;
+        const Status status = world.send(client, portal, bytes, caps, forger.below(own_slots));
         INFO("seed " << seed << ", message " << i << " to portal " << portal.value << ", first byte "
                      << (bytes.empty() ? 0 : bytes[0]));
         REQUIRE(status == Status::ok);
