@@ -73,14 +73,17 @@ Verdict attack_console_ring(Random& random) {
         (void)hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, kick);
         (void)hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield);
     }
-    // Back to sense: what is said next would be lost while the other side still makes up its mind about the indices.
+    // Back to sense: what is said next would be lost while the other side still makes up its mind about the indices. It
+    // keeps its own count of what it has taken, which was never more than these indices said: some of these is ahead.
     ring->in_cons = ring->in_prod;
-    ring->out_prod = ring->out_cons + 1;
     bool agreed = false;
     for (unsigned i = 0; i < 10'000 && !agreed; ++i) {
+        const std::uint32_t end = (i % 64) * 1024 + 1;
+        ring->out_cons = ~end;
+        ring->out_prod = end;
         (void)hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, kick);
         (void)hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield);
-        agreed = ring->out_cons == ring->out_prod;
+        agreed = ring->out_cons == end;
     }
     return {agreed, Line{} << "200 impossible index pairs"};
 }

@@ -28,7 +28,7 @@ static_assert(bulkhead_ComponentStart_size <= max_start_message && bulkhead_Moni
 TEST_CASE("a message survives the way through bytes", "[lib]") {
     bulkhead_EventRequest request{};
     request.which_request = bulkhead_EventRequest_bind_interdomain_tag;
-    request.request.bind_interdomain = {3, 77};
+    request.request.bind_interdomain = {3, 77, 1024};
     std::uint8_t bytes[100];
     const auto length = encode(request, bytes);
     REQUIRE(length);
@@ -37,6 +37,7 @@ TEST_CASE("a message survives the way through bytes", "[lib]") {
     CHECK(again.which_request == bulkhead_EventRequest_bind_interdomain_tag);
     CHECK(again.request.bind_interdomain.remote == 3);
     CHECK(again.request.bind_interdomain.remote_port == 77);
+    CHECK(again.request.bind_interdomain.limit == 1024);
 }
 
 TEST_CASE("a message that does not fit is not cut", "[lib]") {
