@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three components and their clients in the simulated machine: the builder of domains, an honest monitor, a hostile one,
-// and somebody with a badge that means nothing.
+// Three components and their clients in the simulated machine: the builder of domains, an honest monitor, a hostile
+// one, and somebody with a badge that means nothing.
 #pragma once
 
 #include <algorithm>
