@@ -45,12 +45,9 @@ bool put_runstate(GuestAccess access, std::uint64_t area, const vcpu_runstate_in
         return access.put(area, copy);
     }
     const std::uint64_t entry_time = area + offsetof(Layout, state_entry_time);
-    copy.state_entry_time |= XEN_RUNSTATE_UPDATE;
-    if (!access.put(entry_time, copy.state_entry_time) || !access.put(area, copy)) {
-        return false;
-    }
-    copy.state_entry_time = info.state_entry_time;
-    return access.put(entry_time, copy.state_entry_time);
+    const std::uint64_t before = info.state_entry_time | XEN_RUNSTATE_UPDATE;
+    copy.state_entry_time = before; // a member of a layout may not be aligned: it is not passed by reference
+    return access.put(entry_time, before) && access.put(area, copy) && access.put(entry_time, info.state_entry_time);
 }
 
 } // namespace

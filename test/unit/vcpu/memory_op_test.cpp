@@ -424,9 +424,9 @@ TEST_CASE("increase_reservation, exchange, and what a guest gets only errors fro
     CHECK(m.load<std::uint32_t>(test::scratch + 4) == 0);
     reserved.flags = 2;
     CHECK(m.memory_op(27, reserved) == -XEN_EINVAL);
-    for (const std::uint64_t op :
+    for (const int op :
          {XENMEM_machine_memory_map, XENMEM_set_memory_map, XENMEM_set_pod_target, XENMEM_get_pod_target}) {
-        CHECK(m.hypercall(__HYPERVISOR_memory_op, op, test::scratch) == -XEN_EPERM);
+        CHECK(m.hypercall(__HYPERVISOR_memory_op, static_cast<std::uint64_t>(op), test::scratch) == -XEN_EPERM);
     }
     for (const std::uint64_t op : {5ull, 8ull, 12ull, 29ull, 0x40ull, 0x4000'0006ull, 0x1'0000'0006ull}) {
         CHECK(m.hypercall(__HYPERVISOR_memory_op, op, test::scratch) == -XEN_ENOSYS);

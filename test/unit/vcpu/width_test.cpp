@@ -267,15 +267,15 @@ TEST_CASE("the runstate area has the domain's width") {
         CHECK(m.load<std::uint32_t>(test::scratch + 44) == 0xdddd'dddd); // 44 bytes and no more
     };
     std::memset(m.ram() + test::scratch, 0xdd, 64);
-    REQUIRE(publish_runstate(m.d(), m.v()));
+    REQUIRE(publish_runstate(m.d(), m.v(), m.v()));
     check();
     m.d().runstate_update_flag = true;
     std::memset(m.ram() + test::scratch, 0xdd, 64);
-    REQUIRE(publish_runstate(m.d(), m.v()));
+    REQUIRE(publish_runstate(m.d(), m.v(), m.v()));
     check();
     SECTION("an area that is not there") {
         m.v().runstate.area = test::ram_bytes - 40;
-        CHECK_FALSE(publish_runstate(m.d(), m.v()));
+        CHECK_FALSE(publish_runstate(m.d(), m.v(), m.v()));
     }
 }
 
