@@ -110,7 +110,7 @@ void ping_pong(std::uint32_t port, bool serve, std::uint64_t rounds) {
             check(send(port) == 0, "send back");
         }
     }
-    if (serve) {
+    if (serve && rounds != 0) {
         console_write(Line{} << "channel: " << rounds << " rounds, " << (rdtsc() - start) / rounds << " ticks each\n");
     }
 }
