@@ -74,12 +74,13 @@ void deplete(Cpu& cpu, Thread& thread) {
     arm(cpu, thread.refill, thread.budget.refill_at);
 }
 
-/// Tells a CPU other than this one that it may have something better to do.
+/// Tells a CPU other than this one that it may have something better to do, or that somebody waits for its turn's end:
+/// a lone thread has no timer for that.
 void notify(Cpu& cpu, const Thread& candidate) {
     if (&cpu == &arch::this_cpu()) {
         return; // it chooses anew before it leaves the kernel
     }
-    if (cpu.payer == nullptr || candidate.budget.priority > cpu.payer->budget.priority) {
+    if (cpu.payer == nullptr || candidate.budget.priority >= cpu.payer->budget.priority) {
         kick(cpu);
     }
 }

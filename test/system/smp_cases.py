@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Domains with several vCPUs: guests/tiny/smp, and Linux with 2 of them."""
+"""Domains with several vCPUs: guests/tiny/smp, and Linux with 2 and 4 of them."""
 
 from case import BootCase, Domain, Expect, Machine, Send
 
@@ -57,7 +57,7 @@ SMP_CASES = (
         f"linux-{kernel}-{vcpus}-vcpus", LINUX_REQUIREMENTS, (linux(vcpus, kernel, memory, cpus),), linux_steps(vcpus),
         machine=Machine(smp=smp, memory=512), timeout=480, slow=True,
     ) for kernel, vcpus, memory, cpus, smp in (
-        ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2))),
+        ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2), ("cloud", 4, 192, "0-1", 2))),
     BootCase(
         "smp-monitor-crash",
         ("REQ-SMP-007", "REQ-COMP-003"),

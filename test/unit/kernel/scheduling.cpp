@@ -65,6 +65,25 @@ TEST_CASE("REQ-SCHED-002 a lone thread without limit costs no timer interrupts",
     CHECK(fake::machine.timer[0] == ~std::uint64_t{0});
 }
 
+TEST_CASE("REQ-SCHED-001 an equal that another CPU woke gets its turn, however long the first one spins", "[kernel]") {
+    System s{2};
+    Thread& spinner = s.thread(5, 1);
+    s.start(spinner);
+    s.choose(1);
+    s.interrupt(1, 1); // the kick that told it about its thread
+    REQUIRE(s.current(1) == &spinner);
+    REQUIRE(fake::machine.timer[1] == ~std::uint64_t{0}); // alone: no turn ends
+    s.choose(0);
+    fake::machine.kicks.clear();
+    Thread& woken = s.thread(5, 1);
+    s.start(woken);
+    REQUIRE(fake::machine.kicks == std::vector<std::uint32_t>{1});
+    s.interrupt(1, 1);
+    CHECK(s.current(1) == &spinner);
+    s.run_until_timer(1, fake::machine.now + 100 * ms);
+    CHECK(s.current(1) == &woken);
+}
+
 TEST_CASE("REQ-SCHED-001 an exhausted budget comes back with the next period", "[kernel]") {
     System s;
     Thread& a = s.thread(5, 0, 1000, 10'000);
