@@ -5,5 +5,4 @@
 namespace bulkhead::layout {
 static_assert(utcb_address.value == 0x7000'0000'2000, "crt0.S: UTCB_ADDRESS");
 static_assert(stack_top.value == 0x7000'0010'0000, "crt0.S: STACK_TOP");
-static_assert(image_base.value == 0x40'0000, "component.ld: start of the image");
 } // namespace bulkhead::layout

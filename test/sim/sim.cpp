@@ -174,7 +174,8 @@ Component& Machine::add(std::string name, std::uint32_t slots) {
     Thread& thread = s.thread(c);
     thread.capabilities.set(&s.object<CapSpace>(c.cap_space_));
     thread.memory.set(&space);
-    arch::init_frame(thread.frame, layout::image_base.value, layout::stack_top.value, 0);
+    constexpr std::uint64_t somewhere = 0x40'0000; // nothing runs there
+    arch::init_frame(thread.frame, somewhere, layout::stack_top.value, 0);
     thread.configured = true;
     thread.budget.present = true;
     auto& events = s.object<EventSet>(c.events_);

@@ -124,7 +124,13 @@ class Machine:
             if "return" in answer:
                 return answer["return"]
 
-    def _monitor_command(self, line):
+    def run_for(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._pump():
+            pass
+
+    def monitor_command(self, line):
+        """One command of QEMU's own monitor; its answer."""
         if self._qmp is None:
             self._qmp = socket.socket(socket.AF_UNIX)
             self._qmp.settimeout(10)
@@ -139,7 +145,7 @@ class Machine:
         while True:
             if self._process.poll() is not None:
                 raise Failure(f"the machine ended (status {self._process.returncode}) instead of halting")
-            registers = self._monitor_command("info registers -a")
+            registers = self.monitor_command("info registers -a")
             flags = [int(value, 16) for value in re.findall(r"\b[ER]FL=([0-9a-f]+)", registers)]
             # Processors that were never started are halted as well; the one that was must not take interrupts.
             if flags and registers.count("HLT=1") == len(flags) and not flags[0] & INTERRUPT_FLAG:

@@ -132,16 +132,18 @@ class Runner:
 
         return show
 
-    def _boot(self, case):
+    def boot(self, case, play=None):
+        """Plays the case to its end (or has `play` do so, with the machine); returns what each stream said."""
         directory = self._directory(case)
         command = self._command(case, directory)
         allowed = 24 * 3600 if self._options.gdb else case.timeout * self._options.patience
         deadline = time.monotonic() + allowed
         with Machine(command, [domain.name for domain in case.domains], directory, deadline, self._show(case)) as machine:
             try:
-                self._play(case, machine)
+                (play or self._play)(case, machine)
             except Failure as failure:
                 raise Failure(f"{failure}\n{self._tails(machine)}") from failure
+            return machine.streams()
 
     def _play(self, case, machine):
         for step in case.steps:
@@ -218,7 +220,7 @@ class Runner:
         failure = ""
         try:
             if isinstance(case, BootCase):
-                self._boot(case)
+                self.boot(case)
             elif isinstance(case, ToolCase):
                 self._run_tool(case)
         except Failure as problem:

@@ -67,7 +67,6 @@ inline constexpr Selector first_free{1024};
 
 namespace bulkhead::layout {
 
-inline constexpr UserVirt image_base{0x40'0000};
 inline constexpr UserVirt start_message_address{0x7000'0000'0000}; ///< read-only: StartHeader, then a Protobuf message
 inline constexpr UserVirt utcb_address{0x7000'0000'2000};          ///< main thread
 inline constexpr UserVirt event_page_address{0x7000'0000'4000};
