@@ -12,7 +12,8 @@ target_link_options(bh_freestanding INTERFACE
 # What components add to it: the stack protector, whose canary crt0 puts where the compiler looks for it (%fs:0x28).
 add_library(bh_component_flags INTERFACE)
 target_link_libraries(bh_component_flags INTERFACE bh_freestanding)
-target_compile_options(bh_component_flags INTERFACE -fstack-protector-strong)
+target_compile_options(bh_component_flags INTERFACE -fstack-protector-strong $<$<COMPILE_LANGUAGE:C,CXX>:-flto>)
+target_link_options(bh_component_flags INTERFACE -flto -O2)
 
 # Each component is linked at addresses of its own: an instruction's address says whose it is, in a fault's report and in a profile.
 set(bulkhead_components root memory grant event console domain vcpu)

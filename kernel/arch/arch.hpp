@@ -58,8 +58,6 @@ void kick(CpuId cpu);
 /// (`poll_shootdown`).
 void shootdown(CpuMask cpus);
 void poll_shootdown();
-/// Counts this CPU's shootdowns served: a guest is entered with a TLB flush when it changed since its last entry here.
-std::uint64_t shootdown_count();
 
 // --- memory
 /// Direct map of all RAM below the largest physical address.

@@ -64,7 +64,8 @@ void run_guest(Cpu& cpu, Thread& thread) {
     kernel_lock.acquire();
     cpu.guest = nullptr;
     if (exit == arch::GuestExit::monitor && thread.in_guest == &vcpu) {
-        finish_run(thread, Status::ok, static_cast<ExitReason>(vcpu.state().exit_reason));
+        thread.in_guest = nullptr;
+        arch::set_syscall_result(thread.frame, Status::ok, vcpu.state().exit_reason);
     }
 }
 
@@ -85,15 +86,12 @@ void run_guest(Cpu& cpu, Thread& thread) {
             kernel_lock.release();
             arch::return_to_user(thread->frame);
         }
-        scheduler::account(cpu);
     }
 }
 
 extern "C" void kernel_syscall() {
     kernel_lock.acquire();
-    Cpu& cpu = arch::this_cpu();
-    scheduler::account(cpu);
-    Thread& thread = *cpu.current;
+    Thread& thread = *arch::this_cpu().current;
     if (thread.runnable()) {
         handle_syscall(thread);
     } else {
@@ -104,24 +102,21 @@ extern "C" void kernel_syscall() {
 
 extern "C" void kernel_user_exception(std::uint64_t vector, std::uint64_t error, std::uint64_t address) {
     kernel_lock.acquire();
-    Cpu& cpu = arch::this_cpu();
-    scheduler::account(cpu);
-    if (cpu.current->runnable()) {
-        fault(*cpu.current, vector, error, address);
+    Thread& thread = *arch::this_cpu().current;
+    if (thread.runnable()) {
+        fault(thread, vector, error, address);
     }
     run();
 }
 
 extern "C" void kernel_user_interrupt(std::uint64_t vector) {
     kernel_lock.acquire();
-    scheduler::account(arch::this_cpu());
     arch::dispatch_interrupt(vector);
     run();
 }
 
 extern "C" void kernel_interrupt(std::uint64_t vector) {
     const Locked lock;
-    scheduler::account(arch::this_cpu());
     arch::dispatch_interrupt(vector);
 }
 

@@ -16,7 +16,8 @@ void set_result(Thread& thread, Status status, std::uint64_t value = 0) {
     arch::set_syscall_result(thread.frame, status, value);
 }
 
-void do_call(Thread& thread, const arch::SyscallArguments& args) {
+void do_call(Thread& thread) {
+    const auto args = arch::syscall_arguments(thread.frame);
     const auto portal = find_object<Portal>(thread, args.a0, ObjectType::portal, Rights::write);
     Status status = portal.status;
     if (status == Status::ok) {
@@ -27,15 +28,22 @@ void do_call(Thread& thread, const arch::SyscallArguments& args) {
     }
 }
 
-void do_signal(Thread& thread, std::uint64_t selector) {
-    const auto set = find_object<EventSet>(thread, selector, ObjectType::event_set, Rights::write);
+void do_reply_wait(Thread& thread) {
+    const auto args = arch::syscall_arguments(thread.frame);
+    ipc::reply(thread, MessageInfo::unpack(args.a1));
+    ipc::receive(thread, args.a4);
+}
+
+void do_signal(Thread& thread) {
+    const auto set = find_object<EventSet>(thread, arch::syscall_arguments(thread.frame).a0, ObjectType::event_set, Rights::write);
     if (set.status == Status::ok) {
         signal(*set.object, static_cast<std::uint32_t>(set.slot->capability.badge));
     }
     set_result(thread, set.status);
 }
 
-void do_wait(Thread& thread, const arch::SyscallArguments& args) {
+void do_wait(Thread& thread) {
+    const auto args = arch::syscall_arguments(thread.frame);
     const auto set = find_object<EventSet>(thread, args.a0, ObjectType::event_set, Rights::read);
     if (set.status != Status::ok) {
         return set_result(thread, set.status);
@@ -56,10 +64,13 @@ void do_wait(Thread& thread, const arch::SyscallArguments& args) {
     scheduler::block(thread);
     if (deadline != 0) {
         scheduler::arm(arch::this_cpu(), thread.deadline, deadline);
+    } else {
+        scheduler::disarm(thread.deadline);
     }
 }
 
-void do_vcpu_run(Thread& thread, const arch::SyscallArguments& args) {
+void do_vcpu_run(Thread& thread) {
+    const auto args = arch::syscall_arguments(thread.frame);
     const auto vcpu = find_object<Vcpu>(thread, args.a0, ObjectType::vcpu, Rights::control);
     if (vcpu.status != Status::ok) {
         return set_result(thread, vcpu.status);
@@ -86,8 +97,12 @@ void do_vcpu_run(Thread& thread, const arch::SyscallArguments& args) {
     if (deadline != 0 && arch::now() >= deadline) {
         return finish_run(thread, Status::timeout);
     }
-    if (deadline != 0) {
-        scheduler::arm(arch::this_cpu(), thread.deadline, deadline);
+    // The deadline of the last run is often this one's: it has been left where it is.
+    Cpu& cpu = arch::this_cpu();
+    if (deadline == 0) {
+        scheduler::disarm(thread.deadline);
+    } else if (!thread.deadline.armed() || thread.deadline.when != deadline || thread.deadline.cpu != cpu.id) {
+        scheduler::arm(cpu, thread.deadline, deadline);
     }
 }
 
@@ -101,34 +116,37 @@ void go_on_later(Thread& thread) {
     cpu.retry_after = nullptr;
 }
 
+void do_invoke(Thread& thread) {
+    const MethodResult result = invoke(thread, arch::syscall_arguments(thread.frame));
+    if (result.preempted) {
+        return go_on_later(thread);
+    }
+    set_result(thread, result.status, result.value);
+}
+
 } // namespace
 
 void handle_syscall(Thread& thread) {
-    const arch::SyscallArguments args = arch::syscall_arguments(thread.frame);
-    if (args.number >= static_cast<std::uint64_t>(Syscall::count)) {
+    const std::uint64_t number = arch::syscall_arguments(thread.frame).number;
+    if (number >= static_cast<std::uint64_t>(Syscall::count)) {
         return set_result(thread, Status::bad_method);
     }
-    switch (static_cast<Syscall>(args.number)) {
+    switch (static_cast<Syscall>(number)) {
     case Syscall::call:
-        return do_call(thread, args);
+        return do_call(thread);
     case Syscall::reply_wait:
-        ipc::reply(thread, MessageInfo::unpack(args.a1));
-        return ipc::receive(thread, args.a4);
+        return do_reply_wait(thread);
     case Syscall::signal:
-        return do_signal(thread, args.a0);
+        return do_signal(thread);
     case Syscall::wait:
-        return do_wait(thread, args);
+        return do_wait(thread);
     case Syscall::vcpu_run:
-        return do_vcpu_run(thread, args);
-    case Syscall::invoke: {
-        const MethodResult result = invoke(thread, args);
-        if (result.preempted) {
-            return go_on_later(thread);
-        }
-        return set_result(thread, result.status, result.value);
-    }
+        return do_vcpu_run(thread);
+    case Syscall::invoke:
+        return do_invoke(thread);
     case Syscall::yield:
         thread.budget.slice_left = 0;
+        arch::this_cpu().stale = true;
         return set_result(thread, Status::ok);
     case Syscall::count:
         break;

@@ -117,6 +117,8 @@ void receive(Thread& handler, std::uint64_t deadline) {
     scheduler::block(handler);
     if (deadline != 0) {
         scheduler::arm(arch::this_cpu(), handler.deadline, deadline);
+    } else {
+        scheduler::disarm(handler.deadline);
     }
 }
 

@@ -58,15 +58,12 @@ void signal(EventSet& set, std::uint32_t bit) {
     }
 }
 
-void finish_run(Thread& thread, Status status, ExitReason reason) {
+void finish_run(Thread& thread, Status status) {
     Vcpu& vcpu = *thread.in_guest;
-    if (status != Status::ok) {
-        vcpu.state().exit_reason = static_cast<std::uint32_t>(ExitReason::none);
-        arch::vcpu_expose(vcpu.pages(), VcpuGroups::every_exit);
-    }
+    vcpu.state().exit_reason = static_cast<std::uint32_t>(ExitReason::none);
+    arch::vcpu_expose(vcpu.pages(), VcpuGroups::every_exit);
     thread.in_guest = nullptr;
-    scheduler::disarm(thread.deadline);
-    arch::set_syscall_result(thread.frame, status, static_cast<std::uint64_t>(reason));
+    arch::set_syscall_result(thread.frame, status, 0);
 }
 
 void on_deadline(Thread& thread) {

@@ -12,7 +12,7 @@ namespace bulkhead::kernel {
 /// Sets a bit and wakes or interrupts whoever waits for the set. Constant time plus one interprocessor interrupt.
 void signal(EventSet& set, std::uint32_t bit);
 /// Ends the thread's vcpu_run with this result. It is not executing its guest.
-void finish_run(Thread& thread, Status status, ExitReason reason = ExitReason::none);
+void finish_run(Thread& thread, Status status);
 /// The thread's deadline has passed.
 void on_deadline(Thread& thread);
 /// Stops a thread and ends its calls. `wait`: it executes on another CPU, which has been told; try again.

@@ -9,10 +9,10 @@ namespace bulkhead::kernel {
 
 class Vcpu : public Object {
 public:
-    Vcpu() : Object{ObjectType::vcpu} {}
+    Vcpu() : Object{ObjectType::vcpu}, pages_{arch::to_physical(this).value + page_size} {}
 
     /// First page after the object's own: arch::vcpu_pages of them, the state page last.
-    HostPhys pages() const { return HostPhys{arch::to_physical(this).value + page_size}; }
+    HostPhys pages() const { return pages_; }
     HostPhys state_frame() const { return HostPhys{pages().value + (arch::vcpu_pages - 1) * page_size}; }
     VcpuState& state() const { return *static_cast<VcpuState*>(arch::to_virtual(state_frame())); }
 
@@ -20,6 +20,9 @@ public:
     Ref<Thread> runner;
     std::uint64_t seen_epoch{0};    ///< of stage2, at the last entry
     std::uint32_t home_cpu{no_cpu}; ///< where its registers may still be
+
+private:
+    HostPhys pages_;
 };
 
 } // namespace bulkhead::kernel

@@ -17,6 +17,7 @@ struct Timeout {
     std::uint64_t when{0};
     Timeout* next{nullptr};
     Timeout** previous{nullptr}; ///< null: not in a list
+    CpuId cpu{0};                ///< whose list
     Thread* thread;
     Kind kind;
     bool armed() const { return previous != nullptr; }

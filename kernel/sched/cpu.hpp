@@ -28,6 +28,7 @@ struct Cpu {
     Vcpu* evict{nullptr};      ///< another CPU wants this vCPU's registers gone from here
 
     // Ready threads, one queue per priority
+    bool stale{true}; ///< the queues or a turn have changed since the last choice
     std::uint64_t ready_mask{0};
     Thread* first[max_priority + 1]{};
     Thread* last[max_priority + 1]{};

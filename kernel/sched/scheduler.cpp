@@ -39,6 +39,7 @@ void queue_append(Cpu& cpu, Thread& thread) {
     *b.previous = &thread;
     cpu.last[p] = &thread;
     cpu.ready_mask |= std::uint64_t{1} << p;
+    cpu.stale = true;
     b.place = Budget::Place::ready;
 }
 
@@ -57,6 +58,7 @@ void queue_remove(Cpu& cpu, Thread& thread) {
     if (cpu.first[p] == nullptr) {
         cpu.ready_mask &= ~(std::uint64_t{1} << p);
     }
+    cpu.stale = true;
     b.place = Budget::Place::none;
 }
 
@@ -85,13 +87,17 @@ void notify(Cpu& cpu, const Thread& candidate) {
     }
 }
 
+bool can_run(const Cpu& cpu, const Thread& thread) {
+    return thread.runnable() && (thread.running_on == no_cpu || thread.running_on == cpu.id.value);
+}
+
 /// The budget at the head of the highest queue, with what it would run; what cannot run is parked on the way.
 Thread* pick(Cpu& cpu) {
     while (cpu.ready_mask != 0) {
         const auto p = static_cast<std::uint32_t>(63 - __builtin_clzll(cpu.ready_mask));
         Thread& candidate = *cpu.first[p];
         Thread& runs = end_of_chain(candidate);
-        if (runs.runnable() && (runs.running_on == no_cpu || runs.running_on == cpu.id.value)) {
+        if (can_run(cpu, runs)) {
             return &candidate;
         }
         queue_remove(cpu, candidate);
@@ -99,6 +105,14 @@ Thread* pick(Cpu& cpu) {
         list_insert(runs.parked_here, candidate);
     }
     return nullptr;
+}
+
+/// A timer that fires too early finds nothing due and is armed again; so it is left alone if it is early enough.
+void arm_timer_for(Cpu& cpu, std::uint64_t when) {
+    if (when < cpu.timer_armed_for) {
+        cpu.timer_armed_for = when;
+        arch::arm_timer(when);
+    }
 }
 
 void arm_timer(Cpu& cpu, std::uint64_t now) {
@@ -114,10 +128,16 @@ void arm_timer(Cpu& cpu, std::uint64_t now) {
             when = now + b.slice_left;
         }
     }
-    // A timer that fires too early finds nothing due and is armed again; so it is left alone if it is early enough.
-    if (when < cpu.timer_armed_for) {
-        cpu.timer_armed_for = when;
-        arch::arm_timer(when);
+    arm_timer_for(cpu, when);
+}
+
+void hand_over(Cpu& cpu, Thread* next) {
+    if (cpu.current != nullptr) {
+        cpu.current->running_on = no_cpu;
+    }
+    cpu.current = next;
+    if (next != nullptr) {
+        next->running_on = cpu.id.value;
     }
 }
 
@@ -164,12 +184,18 @@ void account(Cpu& cpu) {
     }
 }
 
-Thread* choose(Cpu& cpu) {
-    const std::uint64_t now = arch::now();
+Thread* choose_anew(Cpu& cpu) {
     Thread* const before = cpu.current;
-    if (before != nullptr) {
-        before->running_on = no_cpu;
+    if (!cpu.stale && before != nullptr && cpu.payer != nullptr) {
+        // The payer is who it was; only calls and replies may have changed for whom it pays.
+        Thread& next = end_of_chain(*cpu.payer);
+        if (can_run(cpu, next) && (&next == before || before->parked_here == nullptr)) {
+            hand_over(cpu, &next);
+            return &next;
+        }
     }
+    account(cpu);
+    hand_over(cpu, nullptr);
     Thread* payer = pick(cpu);
     Thread* next = payer != nullptr ? &end_of_chain(*payer) : nullptr;
     if (before != nullptr && before != next && before->parked_here != nullptr) {
@@ -180,11 +206,9 @@ Thread* choose(Cpu& cpu) {
         next = payer != nullptr ? &end_of_chain(*payer) : nullptr;
     }
     cpu.payer = payer;
-    cpu.current = next;
-    if (next != nullptr) {
-        next->running_on = cpu.id.value;
-    }
-    arm_timer(cpu, now);
+    hand_over(cpu, next);
+    cpu.stale = false;
+    arm_timer(cpu, cpu.charged_until);
     return next;
 }
 
@@ -213,6 +237,9 @@ void enqueue(Thread& thread) {
 
 void dequeue(Thread& thread) {
     Budget& b = thread.budget;
+    if (Cpu& cpu = *cpus[b.cpu.value]; cpu.payer == &thread) {
+        account(cpu); // while the time can still be charged
+    }
     switch (b.place) {
     case Budget::Place::none:
         break;
@@ -253,6 +280,7 @@ void block(Thread& thread) {
 void arm(Cpu& cpu, Timeout& timeout, std::uint64_t when) {
     disarm(timeout);
     timeout.when = when;
+    timeout.cpu = cpu.id;
     Timeout** link = &cpu.timeouts;
     while (*link != nullptr && (*link)->when <= when) {
         link = &(*link)->next;
@@ -263,8 +291,11 @@ void arm(Cpu& cpu, Timeout& timeout, std::uint64_t when) {
         timeout.next->previous = &timeout.next;
     }
     *link = &timeout;
-    if (cpu.timeouts == &timeout && &cpu != &arch::this_cpu()) {
-        kick(cpu); // its timer must be armed anew
+    if (cpu.timeouts == &timeout && when < cpu.timer_armed_for) {
+        cpu.stale = true; // its timer must be armed anew
+        if (&cpu != &arch::this_cpu()) {
+            kick(cpu);
+        }
     }
 }
 
@@ -282,6 +313,7 @@ void disarm(Timeout& timeout) {
 
 void expire(Cpu& cpu, std::uint64_t now, void (*expired)(Thread&)) {
     cpu.timer_armed_for = ~std::uint64_t{0};
+    cpu.stale = true; // a turn or a budget may be over
     while (cpu.timeouts != nullptr && cpu.timeouts->when <= now) {
         Timeout& timeout = *cpu.timeouts;
         disarm(timeout);

@@ -12,10 +12,15 @@ inline constexpr std::uint32_t max_chain = 16;
 /// One turn among threads of equal priority.
 inline constexpr std::uint64_t slice_us = 5000;
 
-/// Charges the time since the last call to the CPU's payer. On every kernel entry.
+/// Charges the time since the last call to the CPU's payer: before the payer changes, and whenever its time may be over.
 void account(Cpu& cpu);
 /// Chooses what the CPU executes next and arms its timer; sets current and payer. Null: nothing to do.
-Thread* choose(Cpu& cpu);
+Thread* choose_anew(Cpu& cpu);
+inline Thread* choose(Cpu& cpu) {
+    Thread* const current = cpu.current;
+    const bool goes_on = !cpu.stale && current != nullptr && current == cpu.payer && current->runnable();
+    return goes_on ? current : choose_anew(cpu);
+}
 
 /// `thread` wants a CPU from now on: it was stopped, waiting or its call has ended.
 void resume(Thread& thread);

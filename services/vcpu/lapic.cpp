@@ -265,16 +265,18 @@ void Lapic::write_mmio(std::uint32_t offset, std::uint32_t value) {
 void Lapic::request(std::uint8_t vector) {
     if (vector >= 16 && software_enabled()) {
         irr_.set(vector);
+        requested_ = true;
     }
 }
 
-std::uint8_t Lapic::deliverable() const {
+std::uint8_t Lapic::highest_deliverable() const {
     const std::uint8_t vector = irr_.highest();
     return software_enabled() && (vector >> 4) > (processor_priority() >> 4) ? vector : std::uint8_t{0};
 }
 
 void Lapic::accept(std::uint8_t vector) {
     irr_.clear(vector);
+    requested_ = irr_.highest() != 0;
     isr_.set(vector);
 }
 

@@ -63,7 +63,7 @@ public:
     /// An interrupt arrives.
     void request(std::uint8_t vector);
     /// The interrupt that the priorities allow now; 0: none.
-    std::uint8_t deliverable() const;
+    std::uint8_t deliverable() const { return requested_ ? highest_deliverable() : std::uint8_t{0}; }
     /// The CPU has taken it.
     void accept(std::uint8_t vector);
     void request_nmi() { nmi_ = true; }
@@ -80,6 +80,7 @@ private:
     };
 
     bool software_enabled() const;
+    std::uint8_t highest_deliverable() const;
     std::uint8_t processor_priority() const;
     std::uint32_t read(std::uint32_t index) const;
     void write(std::uint32_t index, std::uint32_t value);
@@ -89,6 +90,7 @@ private:
 
     std::uint32_t reg_[registers]{};
     Bitmap irr_, isr_;
+    bool requested_{false}; ///< irr_ is not empty
     std::uint32_t id_{0};
     std::uint32_t pending_errors_{0};
     Mode mode_{Mode::xapic};

@@ -76,7 +76,7 @@ constinit std::atomic<Monitor*> ready{nullptr};
 
 /// A vCPU's thread; the last one that leaves says why.
 [[noreturn]] void run_vcpu(Monitor& monitor, std::uint32_t vcpu) {
-    if (!monitor.run(vcpu)) {
+    if (!monitor.run(monitor.domain().vcpus[vcpu])) {
         rest(vcpu);
     }
     const Domain& ended = monitor.domain();

@@ -90,8 +90,8 @@ const char* Monitor::start(const bulkhead_MonitorStart& message) {
     return nullptr;
 }
 
-bool Monitor::run(std::uint32_t vcpu) {
-    Vcpu& v = domain_.vcpus[vcpu];
+/// Not inline: to a caller that computes `v` from an index, the compiler would compute it again and again.
+[[gnu::noinline]] bool Monitor::run(Vcpu& v) {
     lock(v);
     while (!domain_.ended) {
         step(v);
@@ -121,7 +121,9 @@ void Monitor::unlock(Vcpu& v) {
 }
 
 void Monitor::step(Vcpu& v) {
-    apply_power(domain_, v);
+    if (v.power.to_apply()) {
+        apply_power(domain_, v);
+    }
     collect_mail(v);
     if (!v.power.up) {
         sleep(v, RUNSTATE_offline, Tsc{0});
@@ -129,12 +131,13 @@ void Monitor::step(Vcpu& v) {
     }
     fire_timers(v);
     offer_interrupt(domain_, v);
+    const Tsc until = deadline(v);
     if (v.sleep != Sleep::awake && !should_wake(domain_, v)) {
-        sleep(v, RUNSTATE_blocked, deadline(v));
+        sleep(v, RUNSTATE_blocked, until);
         return;
     }
     wake(v);
-    enter(v);
+    enter(v, until);
 }
 
 /// The counter value at which the next timer is due; 0: none is set.
@@ -194,10 +197,9 @@ void Monitor::wake(Vcpu& v) {
     }
 }
 
-void Monitor::enter(Vcpu& v) {
+void Monitor::enter(Vcpu& v, Tsc until) {
     const Port port = v.signal_port;
     const Selector signal = port.value != 0 ? sender_of(domain_, port) : no_selector;
-    const Tsc until = deadline(v);
     v.signal_port = Port{0};
     unlock(v);
     if (v.yield) {

@@ -36,7 +36,7 @@ public:
     void step(Vcpu& v);
     /// By that vCPU's thread: until the domain has ended. True: no thread is left in the guest, and the caller is the
     /// one that reports the end.
-    [[nodiscard]] bool run(std::uint32_t vcpu);
+    [[nodiscard]] bool run(Vcpu& v);
 
     Domain& domain() { return domain_; }
 
@@ -47,7 +47,7 @@ private:
     void unlock(Vcpu& v);
     void sleep(Vcpu& v, int runstate, Tsc until);
     void wake(Vcpu& v);
-    void enter(Vcpu& v);
+    void enter(Vcpu& v, Tsc until);
     void count_exit();
 
     Domain domain_{};

@@ -26,6 +26,8 @@ struct Power {
     bool reset{false};       ///< INIT: local APIC and registers are as after reset, whatever `start` says then
     Start start{Start::none};
     std::uint8_t startup_page{0};
+
+    bool to_apply() const { return reset || start != Start::none; }
     VcpuState context{}; ///< of Start::context; the registers only
 };
 
@@ -39,7 +41,8 @@ void bring_up(Domain& d, Vcpu& v);
 /// VCPUOP_down, or HLT with interrupts off. The last one that goes down takes the domain with it: `why`.
 void take_down(Domain& d, Vcpu& v, const char* why);
 
-/// By the vCPU's own thread, not in the guest: registers and local APIC become what was decided.
+/// By the vCPU's own thread, not in the guest, when there is something to apply: registers and local APIC become what
+/// was decided.
 void apply_power(Domain& d, Vcpu& v);
 
 /// Real mode, as a start-up interrupt for that page leaves the CPU; everything else as after INIT.

@@ -2,7 +2,6 @@
 """Where the instructions of a benchmark's row go: lets the guest do that row without end, has QEMU log every block of instructions that it executes
 for a while, and adds them up by function."""
 
-import bisect
 import collections
 import re
 import subprocess
@@ -12,41 +11,37 @@ BLOCK = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
 
 
 class Program:
-    """The functions of one ELF file."""
+    """The code of one ELF file."""
 
     def __init__(self, name, path):
         self.name = name
+        self._path = path
         listing = subprocess.run(["nm", "-C", "-n", "--defined-only", path], capture_output=True, text=True, check=True).stdout
-        symbols = [(int(line.split(" ", 2)[0], 16), line.split(" ", 2)[2]) for line in listing.splitlines() if line.split(" ", 2)[1] in "tTwW"]
-        self._starts = [start for start, _ in symbols]
-        self._names = [name for _, name in symbols]
+        fields = [line.split(" ", 2) for line in listing.splitlines()]
+        self._symbols = {name: int(address, 16) for address, kind, name in fields if kind in "tTwW"}
 
     def bounds(self):
-        return self._starts[0], self._starts[-1] + 0x10000
+        return min(self._symbols.values()), max(self._symbols.values()) + 0x10000
 
     def address_of(self, function):
-        for start, name in zip(self._starts, self._names):
-            if f"{function}(" in name:
-                return start
-        raise KeyError(function)
+        return next(address for name, address in self._symbols.items() if f"{function}(" in name)
 
-    def function_at(self, address):
-        at = bisect.bisect_right(self._starts, address) - 1
-        return self._names[at] if at >= 0 else "?"
+    def places(self, addresses):
+        """{address: (function, file:line)}, of the innermost function where some are inlined in others."""
+        addresses = list(addresses)
+        text = "\n".join(f"{address:x}" for address in addresses)
+        answer = subprocess.run(["addr2line", "-e", self._path, "-f", "-C"], input=text, capture_output=True, text=True, check=True).stdout.splitlines()
+        return {address: (answer[2 * i], answer[2 * i + 1].split(" ")[0]) for i, address in enumerate(addresses)}
 
 
-class Symbols:
-    """Whose an address is. The kernel and the components are linked at addresses of their own."""
-
-    def __init__(self, programs):
-        self._programs = programs
-
-    def name(self, address):
-        for program in self._programs:
-            first, last = program.bounds()
-            if first <= address < last:
-                return f"{program.name}: {program.function_at(address)}"
-        return "guest"
+def places(programs, addresses):
+    """{address: (program, function, file:line)}. The kernel and the components are linked at addresses of their own; what is left is the guest's."""
+    result = {address: ("guest", "", "") for address in addresses}
+    for program in programs:
+        first, last = program.bounds()
+        for address, place in program.places(a for a in addresses if first <= a < last).items():
+            result[address] = (program.name, *place)
+    return result
 
 
 def record(machine, log, seconds):
@@ -74,18 +69,19 @@ def count(log):
     return {int(address, 16): n for address, n in result.items()}
 
 
-def print_profile(counts, symbols, guest_marker, limit):
-    """By function, in instructions for each sample. `guest_marker`: an address that the guest executes once for each."""
+def print_profile(counts, programs, guest_marker, limit, by_line):
+    """In instructions for each sample. `guest_marker`: an address that the guest executes once for each."""
     samples = counts.get(guest_marker, 0)
     if samples == 0:
         raise ValueError("no sample was seen from beginning to end: let it record for longer")
-    by_function = collections.Counter()
-    for address, n in counts.items():
-        by_function[symbols.name(address)] += n
+    where = places(programs, counts)
     by_program = collections.Counter()
-    for name, n in by_function.items():
-        by_program[name.split(":", 1)[0]] += n
+    by_place = collections.Counter()
+    for address, n in counts.items():
+        program, function, line = where[address]
+        by_program[program] += n
+        by_place[f"{program:8} {line if by_line else function}"] += n
     print(f"{samples} samples, {sum(counts.values()) / samples:.0f} instructions each: " +
           ", ".join(f"{program} {n / samples:.0f}" for program, n in by_program.most_common()))
-    for name, n in by_function.most_common(limit):
+    for name, n in by_place.most_common(limit):
         print(f"{n / samples:10.1f}  {name}")

@@ -23,6 +23,8 @@ def profile_row(runner, options):
     guest = profile.Program("guest", os.path.join(options.build, "guests", f"bench{options.width}.elf"))
     log = os.path.join(options.build, "bench", "profile.log")
     os.makedirs(os.path.dirname(log), exist_ok=True)
+    if os.path.exists(log):  # QEMU would append
+        os.unlink(log)
 
     def play(case, machine):
         machine.expect("log", "bench: profiling")
@@ -33,7 +35,7 @@ def profile_row(runner, options):
     counts = profile.count(log)
     if not options.keep:
         os.unlink(log)
-    profile.print_profile(counts, profile.Symbols(programs), guest.address_of("Samples::add"), options.lines)
+    profile.print_profile(counts, programs, guest.address_of("Samples::add"), options.lines, options.by_line)
 
 
 def main():
@@ -44,6 +46,7 @@ def main():
     parser.add_argument("--profile", metavar="ROW")
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--lines", type=int, default=40)
+    parser.add_argument("--by-line", action="store_true")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     options.trace = options.gdb = False

@@ -53,10 +53,6 @@ void shootdown(CpuMask cpus) {
     }
 }
 
-std::uint64_t shootdown_count() {
-    return local().shootdowns_done.load(std::memory_order_relaxed);
-}
-
 void dispatch_interrupt(std::uint64_t vector) {
     if (vector == vector::timer) {
         end_of_interrupt();

@@ -16,6 +16,10 @@ namespace bulkhead::vcpu {
 struct Call {
     static constexpr std::uint32_t max_arguments = 6;
 
+    /// Number and arguments are for the caller to fill in.
+    Call(Domain& domain, Vcpu& vcpu, bool wide_caller, Tsc now)
+        : d{domain}, v{vcpu}, access{domain.access(vcpu)}, wide{wide_caller}, started{now} {}
+
     Domain& d;
     Vcpu& v;
     GuestAccess access;
@@ -23,7 +27,7 @@ struct Call {
     std::uint64_t arg[max_arguments];
     bool wide;                ///< the caller runs 64-bit code: the layouts are the 64-bit ones
     bool in_multicall{false}; ///< one does not nest in another
-    Tsc started{};            ///< when this slice of the call began
+    Tsc started;              ///< when this slice of the call began
     bool again{false};        ///< the operation is not finished: the guest executes its instruction again
 };
 

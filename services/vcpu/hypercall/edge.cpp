@@ -4,6 +4,8 @@
 // any operation does.
 #include "call.hpp"
 
+#include <array>
+
 #include "exceptions.hpp"
 
 namespace bulkhead::vcpu {
@@ -14,8 +16,6 @@ constexpr std::uint64_t cr0_pe = 1u << 0;
 constexpr std::uint64_t rflags_vm = 1u << 17;
 constexpr std::uint32_t vmmcall_bytes = 3;
 
-constexpr Gpr arguments64[] = {Gpr::rdi, Gpr::rsi, Gpr::rdx, Gpr::r10, Gpr::r8};
-constexpr Gpr arguments32[] = {Gpr::rbx, Gpr::rcx, Gpr::rdx, Gpr::rsi, Gpr::rdi};
 
 /// Not here: -ENOSYS. The tools' hypercalls are refused whatever they ask.
 constexpr Operation hypercalls[] = {
@@ -37,8 +37,39 @@ constexpr Operation hypercalls[] = {
     {__HYPERVISOR_hypfs_op, not_permitted},
 };
 
+/// The same by number: what most guests ask most often is found at once.
+constexpr std::size_t hypercall_numbers = 64;
+constexpr auto by_number = [] {
+    std::array<xen::Result (*)(Call&), hypercall_numbers> table{};
+    for (const Operation& hypercall : hypercalls) {
+        table.at(hypercall.number) = hypercall.run;
+    }
+    return table;
+}();
+
+constexpr std::uint64_t low_half = 0xffff'ffff;
+
 std::uint64_t& gpr(VcpuState& s, Gpr which) {
     return s.gpr[static_cast<std::uint32_t>(which)];
+}
+
+void take_arguments(Call& call, VcpuState& s) {
+    if (call.wide) {
+        call.number = gpr(s, Gpr::rax);
+        call.arg[0] = gpr(s, Gpr::rdi);
+        call.arg[1] = gpr(s, Gpr::rsi);
+        call.arg[2] = gpr(s, Gpr::rdx);
+        call.arg[3] = gpr(s, Gpr::r10);
+        call.arg[4] = gpr(s, Gpr::r8);
+    } else {
+        call.number = gpr(s, Gpr::rax) & low_half;
+        call.arg[0] = gpr(s, Gpr::rbx) & low_half;
+        call.arg[1] = gpr(s, Gpr::rcx) & low_half;
+        call.arg[2] = gpr(s, Gpr::rdx) & low_half;
+        call.arg[3] = gpr(s, Gpr::rsi) & low_half;
+        call.arg[4] = gpr(s, Gpr::rdi) & low_half;
+    }
+    call.arg[5] = 0; // no hypercall has a sixth
 }
 
 /// Kernel code in protected mode.
@@ -58,7 +89,8 @@ xen::Result run_operation(Call& call, std::uint64_t number, std::span<const Oper
 }
 
 xen::Result dispatch(Call& call) {
-    return run_operation(call, call.number, hypercalls);
+    const auto run = call.number < by_number.size() ? by_number[call.number] : nullptr;
+    return run != nullptr ? run(call) : -XEN_ENOSYS;
 }
 
 void handle_hypercall(Domain& d, Vcpu& v) {
@@ -66,11 +98,8 @@ void handle_hypercall(Domain& d, Vcpu& v) {
     const bool wide = in_64bit_code(s);
     xen::Result result = -XEN_EPERM;
     if (may_call(s)) {
-        const std::uint64_t low = wide ? ~std::uint64_t{0} : 0xffff'ffff;
-        Call call{d, v, d.access(v), gpr(s, Gpr::rax) & low, {}, wide, false, d.processor.now()};
-        for (std::size_t i = 0; i < std::size(arguments64); ++i) {
-            call.arg[i] = gpr(s, (wide ? arguments64 : arguments32)[i]) & low;
-        }
+        Call call{d, v, wide, d.processor.now()};
+        take_arguments(call, s);
         result = dispatch(call);
         if (call.again && !d.ended) {
             s.interrupt_shadow = 0; // like that of any instruction that lets interrupts in half way
@@ -79,7 +108,7 @@ void handle_hypercall(Domain& d, Vcpu& v) {
         }
     }
     const auto bits = static_cast<std::uint64_t>(result);
-    gpr(s, Gpr::rax) = wide ? bits : bits & 0xffff'ffff;
+    gpr(s, Gpr::rax) = wide ? bits : bits & low_half;
     finish_instruction(v, s.instruction_length != 0 ? s.instruction_length : vmmcall_bytes);
 }
 

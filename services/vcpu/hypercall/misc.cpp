@@ -59,7 +59,9 @@ xen::Result run_entry(Call& call, Multicall& m) {
             m.args[i] = entry.args[i];
         }
     }
-    Call inner{call.d, call.v, call.access, m.op, {}, call.wide, true, call.started};
+    Call inner{call.d, call.v, call.wide, call.started};
+    inner.number = m.op;
+    inner.in_multicall = true;
     for (std::size_t i = 0; i < std::size(m.args); ++i) {
         inner.arg[i] = m.args[i];
     }

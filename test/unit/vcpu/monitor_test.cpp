@@ -301,7 +301,7 @@ TEST_CASE("a signal goes with the next entry, or before a sleep") {
         m.v().signal_port = Port{test::console_port};
         m.d().end(SHUTDOWN_poweroff, "test");
         m.signals.clear();
-        CHECK(m.monitor().run(0));
+        CHECK(m.monitor().run(m.monitor().domain().vcpus[0]));
         CHECK(m.signals == std::vector<std::uint32_t>{console});
     }
     SECTION("the peer has closed and bound again: the event goes to the new sender") {
@@ -385,7 +385,7 @@ TEST_CASE("run ends with the domain, and its last words are sent") {
     m.enter_long_mode();
     m.d().log.put({"last words", 10});
     m.runs.push_back([&] { return exit(ExitReason::hlt); });
-    CHECK(m.monitor().run(0));
+    CHECK(m.monitor().run(m.monitor().domain().vcpus[0]));
     CHECK(m.d().ended);
     CHECK(m.log.back() == "last words");
 }

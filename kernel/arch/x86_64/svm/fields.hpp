@@ -48,9 +48,17 @@ template <Gpr Register> struct GprAt {
     static constexpr const u64& in(const VcpuState& state) { return state.gpr[static_cast<unsigned>(Register)]; }
 };
 
+/// Looks once at memory that somebody else may be writing.
+template <typename T> T read_once(const T& page) {
+    return *static_cast<const volatile T*>(&page);
+}
+inline Segment read_once(const Segment& page) {
+    return {read_once(page.selector), read_once(page.access), read_once(page.limit), read_once(page.base)};
+}
+
 /// One row.
 template <auto VmcbField, typename Place, typename Form = Same> struct Row {
-    static void fetch(const VcpuState& page, VcpuState& copy) { Place::in(copy) = Place::in(page); }
+    static void fetch(const VcpuState& page, VcpuState& copy) { Place::in(copy) = read_once(Place::in(page)); }
     static void expose(const Vmcb& vmcb, VcpuState& state) { Place::in(state) = Form::to_state(vmcb.get(VmcbField)); }
     static void commit(const VcpuState& state, Vmcb& vmcb) { vmcb.set(VmcbField, Form::to_vmcb(Place::in(state))); }
 };

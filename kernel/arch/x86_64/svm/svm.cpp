@@ -88,12 +88,11 @@ void expose(Guest& guest, VcpuGroups groups) {
     VcpuState copy; // only what `groups` names is fetched, once, and looked at
     StateTable::fetch(guest.state, copy, groups);
     if (includes(groups, VcpuGroups::tsc)) {
-        copy.tsc_aux = guest.state.tsc_aux;
+        copy.tsc_aux = read_once(guest.state.tsc_aux);
     }
     if (includes(groups, VcpuGroups::event)) {
-        copy.inject = guest.state.inject;
+        copy.inject = read_once(guest.state.inject);
     }
-    asm volatile("" : "+m"(copy) : : "memory"); // no second look at the page
     if (!valid_state(copy, groups, machine.features.limits)) {
         return Status::bad_argument;
     }
@@ -130,7 +129,7 @@ EventPlan prepare_events(Guest& guest) {
 }
 
 void prepare_translations(PerCpu& cpu, Guest& guest, HostPhys root, bool flush) {
-    const u64 shootdowns = arch::shootdown_count();
+    const u64 shootdowns = arch::local().shootdowns_done.load(std::memory_order_relaxed);
     const bool stale = flush || shootdowns != guest.local.shootdowns;
     guest.local.shootdowns = shootdowns;
     if (const u32 home = arch::local().id.value + 1; guest.local.home != home) {
