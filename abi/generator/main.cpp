@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// protoc-gen-bulkhead: protoc's plugin that writes guest layouts. It reads abi/schema/*.proto with the options of
-// guest_layout.proto. It must not know: what the layouts are used for.
+// protoc-gen-bulkhead: protoc's plugin that writes guest layouts, from abi/schema/*.proto with the options of
+// guest_layout.proto; or, with the parameter "codec", the codecs of the messages between components, from abi/proto. It
+// must not know: what either is used for.
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include <google/protobuf/io/zero_copy_stream.h>
 
 #include "emit.hpp"
+#include "emit_message.hpp"
 
 namespace bulkhead::generator {
 namespace {
@@ -22,11 +24,16 @@ void write_file(google::protobuf::compiler::GeneratorContext& context, const std
 
 class LayoutGenerator final : public google::protobuf::compiler::CodeGenerator {
 public:
-    bool Generate(const google::protobuf::FileDescriptor* file, const std::string&,
+    bool Generate(const google::protobuf::FileDescriptor* file, const std::string& parameter,
                   google::protobuf::compiler::GeneratorContext* context, std::string* error) const override {
         try {
+            const std::string base = file->name().substr(0, file->name().rfind(".proto"));
+            if (parameter == "codec") {
+                write_file(*context, base + ".codec.hpp", emit_message_codecs(*file));
+                return true;
+            }
             const Structures structures = read_structures(*file);
-            const std::string schema = file->name().substr(0, file->name().rfind(".proto"));
+            const std::string& schema = base;
             const std::vector<Constant> constants = read_constants(*file);
             write_file(*context, schema + ".layout.hpp", emit_header(schema, structures, constants));
             for (const Architecture& architecture : architectures) {

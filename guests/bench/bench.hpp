@@ -77,9 +77,9 @@ void send(std::uint32_t port);
 void poll(std::uint32_t port);
 
 // --- the roles, by the command line's run=NAME
-void measure_alone();    ///< one vCPU, no other domain needed
-void measure_vcpus();    ///< starting vCPUs, interrupts between them
-void serve_peer();       ///< offers a port and pages to domain peer=
-void measure_with_peer();///< measures with the domain that serves
+void measure_alone();     ///< one vCPU, no other domain needed
+void measure_vcpus();     ///< starting vCPUs, interrupts between them
+void serve_peer();        ///< offers a port and pages to domain peer=
+void measure_with_peer(); ///< measures with the domain that serves
 
 } // namespace bulkhead::guest::bench

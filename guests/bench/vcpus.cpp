@@ -42,8 +42,9 @@ Start in_16_bit_mode() {
     for (const unsigned char* from = bench_start16; from != bench_start16_end; ++from) {
         to[from - bench_start16] = *from;
     }
-    Start start{{}, at_physical<volatile std::uint64_t>((std::uint64_t{low_page} << 12) +
-                                                       static_cast<std::uint64_t>(bench_start16_stamp - bench_start16))};
+    Start start{{},
+                at_physical<volatile std::uint64_t>((std::uint64_t{low_page} << 12) +
+                                                    static_cast<std::uint64_t>(bench_start16_stamp - bench_start16))};
     start.context.mode = VCPU_HVM_MODE_32B;
     auto& r = start.context.cpu_regs.x86_32;
     r.cr0 = 0x10;

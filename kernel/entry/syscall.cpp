@@ -35,7 +35,8 @@ void do_reply_wait(Thread& thread) {
 }
 
 void do_signal(Thread& thread) {
-    const auto set = find_object<EventSet>(thread, arch::syscall_arguments(thread.frame).a0, ObjectType::event_set, Rights::write);
+    const auto set =
+        find_object<EventSet>(thread, arch::syscall_arguments(thread.frame).a0, ObjectType::event_set, Rights::write);
     if (set.status == Status::ok) {
         signal(*set.object, static_cast<std::uint32_t>(set.slot->capability.badge));
     }

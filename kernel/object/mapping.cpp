@@ -180,6 +180,8 @@ Step unmap_step(Slot& slot) {
         // A leaf that belongs to this mapping never reaches beyond it, so nothing has to be split.
         invariant(step.status == Status::ok && step.pages_done == pages, "unmapping needs no memory");
         slot.progress = from - slot.address;
+    }
+    if (slot.progress != 0) {
         return Step::more;
     }
     flush(space);

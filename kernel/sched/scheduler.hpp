@@ -12,7 +12,8 @@ inline constexpr std::uint32_t max_chain = 16;
 /// One turn among threads of equal priority.
 inline constexpr std::uint64_t slice_us = 5000;
 
-/// Charges the time since the last call to the CPU's payer: before the payer changes, and whenever its time may be over.
+/// Charges the time since the last call to the CPU's payer: before the payer changes, and whenever its time may be
+/// over.
 void account(Cpu& cpu);
 /// Chooses what the CPU executes next and arms its timer; sets current and payer. Null: nothing to do.
 Thread* choose_anew(Cpu& cpu);

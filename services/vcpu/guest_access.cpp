@@ -16,14 +16,23 @@ std::size_t to_page_end(std::uint64_t address, std::size_t left) {
 
 /// The bytes of one page, or nullptr with the reason in fault_.
 std::uint8_t* GuestAccess::piece(std::uint64_t address, std::size_t size, Access access) {
+    const std::uint64_t page = address >> page_shift;
+    const std::uint64_t offset = address & (page_size - 1);
+    Found& found = found_[page % max_found];
+    const bool known = found.page == page && found.changes == memory_.changes() && (found.write || !access.write);
+    if (known && !access.execute) {
+        return found.bytes + offset;
+    }
     const Walk w = walk(memory_, paging_, address, access);
     if (w.status != WalkStatus::ok) {
         fault_ = {w.status, w.error, address};
         return nullptr;
     }
-    std::uint8_t* bytes = memory_.in_page(w.address, size);
+    std::uint8_t* const bytes = memory_.in_page(w.address, size);
     if (bytes == nullptr) {
         fault_ = {WalkStatus::no_table, 0, address};
+    } else if (!access.execute) {
+        found = {page, bytes - offset, memory_.changes(), w.writable};
     }
     return bytes;
 }

@@ -40,6 +40,17 @@ private:
     /// up twice, and a guest that changes its tables meanwhile may find it cut short.
     static constexpr std::size_t max_pieces = 4;
 
+    /// A page that was found, and for what. It counts until the memory changes: like the entry of a TLB it may outlive
+    /// a change of the guest's tables, but never the call that it was found in.
+    struct Found {
+        std::uint64_t page{no_page};
+        std::uint8_t* bytes{nullptr};
+        std::uint64_t changes{0};
+        bool write{false};
+    };
+    static constexpr std::uint64_t no_page = ~std::uint64_t{0};
+    static constexpr std::size_t max_found = 2;
+
     std::uint8_t* piece(std::uint64_t address, std::size_t size, Access access);
     [[nodiscard]] bool reachable(std::uint64_t address, std::size_t size, Access access);
     /// Calls copy(bytes of the guest, offset, size) for each page of the range, after all of them have been found.
@@ -51,6 +62,7 @@ private:
     PagingState paging_;
     bool user_;
     AccessFault fault_{};
+    Found found_[max_found]{};
 };
 
 } // namespace bulkhead::vcpu

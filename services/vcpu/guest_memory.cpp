@@ -40,6 +40,7 @@ const GuestMemory::Overlay* GuestMemory::find_overlay(Gfn gfn) const {
 }
 
 bool GuestMemory::set_overlay(Gfn gfn, std::uint8_t* page) {
+    ++changes_;
     clear_overlay(gfn);
     if (overlay_count_ == max_overlays) {
         return false;
@@ -49,6 +50,7 @@ bool GuestMemory::set_overlay(Gfn gfn, std::uint8_t* page) {
 }
 
 void GuestMemory::clear_overlay(Gfn gfn) {
+    ++changes_;
     for (std::uint32_t i = 0; i < overlay_count_; ++i) {
         if (overlays_[i].gfn == gfn) {
             overlays_[i] = overlays_[--overlay_count_];
@@ -70,6 +72,7 @@ GuestMemory::Place GuestMemory::place_of(Gfn frame) const {
 }
 
 MovedPages::Removed GuestMemory::take_away(Gfn gfn) {
+    ++changes_;
     const MovedPages::Removed moved = moved_.remove(gfn);
     if (const Place place = place_of(gfn); !moved.found && place.pages != 0 && holes_ != nullptr) {
         const std::uint64_t bit = hole_bit(place);
@@ -79,6 +82,7 @@ MovedPages::Removed GuestMemory::take_away(Gfn gfn) {
 }
 
 void GuestMemory::put_back(Gfn gfn) {
+    ++changes_;
     if (const Place place = place_of(gfn); place.pages != 0 && holes_ != nullptr) {
         const std::uint64_t bit = hole_bit(place);
         holes_[bit / 64] &= ~(std::uint64_t{1} << (bit % 64));

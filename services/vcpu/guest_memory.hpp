@@ -40,6 +40,7 @@ public:
     void put_back(Gfn gfn);
     /// It has there what began at `frame`. The run's number, or nothing: no room.
     [[nodiscard]] std::optional<std::uint32_t> put_elsewhere(Gfn gfn, Gfn frame, std::uint32_t pages) {
+        ++changes_;
         return moved_.add(gfn, frame, pages);
     }
     /// Which range of RAM, in the order of add_ram, began at that frame number, and what of it follows from there.
@@ -54,6 +55,9 @@ public:
     /// Where the page of an overlay lies; `nowhere` if it is not one.
     static constexpr Gfn nowhere{~std::uint64_t{0}};
     Gfn place_of_overlay(const std::uint8_t* page) const;
+
+    /// How often what the guest has at some frame has changed.
+    std::uint64_t changes() const { return changes_; }
 
     /// The page that the guest has at that frame, or nullptr.
     std::uint8_t* page(Gfn gfn) const;
@@ -96,6 +100,7 @@ private:
     MovedPages moved_;
     std::uint32_t range_count_{0};
     std::uint32_t overlay_count_{0};
+    std::uint64_t changes_{0};
 };
 
 /// Copies bytes that somebody else may change meanwhile. What was copied is what is used: without the barrier the

@@ -169,7 +169,7 @@ Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t ad
         address &= 0xffff'ffff;
     }
     if ((paging.cr0 & cr0_pg) == 0) {
-        return {WalkStatus::ok, 0, GuestPhys{address}};
+        return {WalkStatus::ok, 0, GuestPhys{address}, true};
     }
     const Format f = format_of(paging);
     if (paging.long_mode() && !canonical(address, f.levels)) {
@@ -211,8 +211,11 @@ Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t ad
                 set_bits(seen[i], pte_accessed | (i == level - 1 && access.write ? pte_dirty : 0), f.entry_bytes);
             }
         }
+        const bool dirty = access.write || (e.value & pte_dirty) != 0;
+        const Access as_write{.write = true, .user = access.user};
         return {WalkStatus::ok, 0,
-                GuestPhys{leaf_base(e.value, f, shift) | (address & ((std::uint64_t{1} << shift) - 1))}};
+                GuestPhys{leaf_base(e.value, f, shift) | (address & ((std::uint64_t{1} << shift) - 1))},
+                dirty && allowed.permits(as_write, paging)};
     }
 }
 

@@ -37,6 +37,7 @@ struct Walk {
     WalkStatus status;
     std::uint32_t error;
     GuestPhys address;
+    bool writable{false}; ///< a write would succeed as well, and would change nothing in the tables
 };
 
 /// Translates one address. Sets accessed and dirty bits like a CPU. At most five reads of guest memory.

@@ -12,6 +12,7 @@ namespace bulkhead::vcpu {
 namespace {
 
 constexpr std::uint32_t offered = 0x100;
+constexpr std::uint64_t rflags_if = 1u << 9;
 
 bool polled_port_pending(const Domain& d, const Vcpu& v) {
     for (std::uint32_t i = 0; i < v.poll_count; ++i) {
@@ -20,6 +21,10 @@ bool polled_port_pending(const Domain& d, const Vcpu& v) {
         }
     }
     return false;
+}
+
+bool interrupts_on(const Vcpu& v) {
+    return (v.state->rflags & rflags_if) != 0;
 }
 
 bool injecting(const Vcpu& v) {
@@ -68,8 +73,9 @@ bool should_wake(const Domain& d, const Vcpu& v) {
         return v.state->pending_vector != 0 || injecting(v);
     case Sleep::blocked:
         return v.state->pending_vector != 0 || injecting(v) || upcall_pending(v);
-    case Sleep::polling:
-        return v.state->pending_vector != 0 || injecting(v) || upcall_pending(v) || polled_port_pending(d, v);
+    case Sleep::polling: // an interrupt that the guest does not take now has been waiting already: it polls in spite of
+                         // it
+        return (v.state->pending_vector != 0 && interrupts_on(v)) || injecting(v) || polled_port_pending(d, v);
     }
     return true;
 }

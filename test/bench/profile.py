@@ -21,7 +21,10 @@ class Program:
         self._symbols = {name: int(address, 16) for address, kind, name in fields if kind in "tTwW"}
 
     def bounds(self):
-        return min(self._symbols.values()), max(self._symbols.values()) + 0x10000
+        """Of its code."""
+        headers = subprocess.run(["readelf", "-lW", self._path], capture_output=True, text=True, check=True).stdout
+        starts = [(int(f[2], 16), int(f[5], 16)) for f in (line.split() for line in headers.splitlines()) if f[:1] == ["LOAD"] and "E" in f[6:-1]]
+        return min(start for start, _ in starts), max(start + size for start, size in starts)
 
     def address_of(self, function):
         return next(address for name, address in self._symbols.items() if f"{function}(" in name)

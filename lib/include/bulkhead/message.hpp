@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages to and from bytes, by type. The codec is nanopb's; the descriptors come from abi/proto.
+// Messages to and from bytes, by type: by the message's straight-line codec where it has one that can do it, else by
+// nanopb. The bytes are the same.
 // It must not know: who sends what to whom.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <pb_encode.h>
 
 #include <bulkhead/result.hpp>
+#include <bulkhead/straight.hpp>
 
 namespace bulkhead {
 
@@ -19,14 +21,31 @@ concept Message = requires {
     { nanopb::MessageDescriptor<M>::fields() } -> std::convertible_to<const pb_msgdesc_t*>;
 };
 
+template <typename M>
+concept HasStraightCodec = requires {
+    StraightCodec<M>::max_size;
+};
+
 /// False if the bytes are not an encoding of an M that fits; `message` is then to be forgotten.
 template <Message M> [[nodiscard]] bool decode(std::span<const std::uint8_t> bytes, M& message) {
+    if constexpr (HasStraightCodec<M>) {
+        if (StraightCodec<M>::decode(bytes, message)) {
+            return true;
+        }
+    }
     pb_istream_t stream = pb_istream_from_buffer(bytes.data(), bytes.size());
     return pb_decode(&stream, nanopb::MessageDescriptor<M>::fields(), &message);
 }
 
 /// The length of the encoding, or out_of_range if there is no room for it.
 template <Message M> Result<std::uint32_t> encode(const M& message, std::span<std::uint8_t> bytes) {
+    if constexpr (HasStraightCodec<M>) {
+        if (bytes.size() >= StraightCodec<M>::max_size) {
+            if (const std::size_t size = StraightCodec<M>::encode(message, bytes.data()); size != 0) {
+                return static_cast<std::uint32_t>(size);
+            }
+        }
+    }
     pb_ostream_t stream = pb_ostream_from_buffer(bytes.data(), bytes.size());
     if (!pb_encode(&stream, nanopb::MessageDescriptor<M>::fields(), &message)) {
         return Status::out_of_range;

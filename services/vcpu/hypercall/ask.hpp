@@ -16,7 +16,7 @@ namespace bulkhead::vcpu {
 template <typename Reply, typename Request>
 Reply ask(Selector portal, const Request& request, Selector receive_at = no_selector,
           std::uint32_t* received = nullptr) {
-    Reply reply{};
+    Reply reply; // a decoded message has all that it says
     const Status status = rpc(portal, request, reply, {}, receive_at, 1, received);
     if (status != Status::ok) {
         reply = Reply{};

@@ -18,6 +18,7 @@ bool Continuations::take(const Key& key, std::uint32_t vcpu, Progress& progress)
     }
     progress = found->progress;
     found->used = false;
+    --count_;
     return true;
 }
 
@@ -47,16 +48,9 @@ bool Continuations::put(const Key& key, std::uint32_t vcpu, const Progress& prog
     if (place == nullptr) {
         return false;
     }
+    count_ += place->used ? 0u : 1u;
     *place = {true, vcpu, now_ns, key, progress};
     return true;
-}
-
-std::uint32_t Continuations::count() const {
-    std::uint32_t used = 0;
-    for (const Token& token : tokens_) {
-        used += token.used ? 1u : 0u;
-    }
-    return used;
 }
 
 namespace {
@@ -74,7 +68,7 @@ Continuations::Key key_of(const Call& call) {
 } // namespace
 
 bool resume_words(Call& call, Continuations::Progress& progress) {
-    return call.d.continuations.take(key_of(call), call.v.id, progress);
+    return call.d.continuations.count() != 0 && call.d.continuations.take(key_of(call), call.v.id, progress);
 }
 
 bool suspend_words(Call& call, const Continuations::Progress& progress) {

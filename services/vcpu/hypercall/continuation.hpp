@@ -39,7 +39,7 @@ public:
     [[nodiscard]] bool put(const Key& key, std::uint32_t vcpu, const Progress& progress, std::uint64_t now_ns,
                            std::uint32_t tokens = 1);
 
-    std::uint32_t count() const;
+    std::uint32_t count() const { return count_; }
 
 private:
     struct Token {
@@ -56,6 +56,7 @@ private:
     }
 
     std::array<Token, max_tokens> tokens_{};
+    std::uint32_t count_{0}; ///< in use
 };
 
 // --- for operations
@@ -71,7 +72,7 @@ inline constexpr std::uint64_t slice_us = 50;
 
 template <typename T> [[nodiscard]] bool resume(Call& call, T& progress) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Continuations::Progress));
-    Continuations::Progress words{};
+    Continuations::Progress words;
     if (!resume_words(call, words)) {
         return false;
     }

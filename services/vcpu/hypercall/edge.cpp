@@ -16,7 +16,6 @@ constexpr std::uint64_t cr0_pe = 1u << 0;
 constexpr std::uint64_t rflags_vm = 1u << 17;
 constexpr std::uint32_t vmmcall_bytes = 3;
 
-
 /// Not here: -ENOSYS. The tools' hypercalls are refused whatever they ask.
 constexpr Operation hypercalls[] = {
     {__HYPERVISOR_event_channel_op, event_channel_op},

@@ -72,7 +72,7 @@ xen::Result poll(Call& call) {
                                                     if (ready < 0) {
                                                         return ready;
                                                     }
-                                                    if (ready == 0 && !upcall_pending(call.v)) {
+                                                    if (ready == 0) {
                                                         call.v.poll_count = p.nr_ports;
                                                         call.v.sleep = Sleep::polling;
                                                         if (p.timeout != 0) {

@@ -190,10 +190,15 @@ TEST_CASE("sleep ends for its reasons") {
     }
     SECTION("an upcall wakes; without a vector not from HLT") {
         raise(m.d(), Port{5});
+        m.state().rflags |= 1u << 9;
         for (const Sleep kind : {Sleep::halted, Sleep::blocked, Sleep::polling}) {
             v.sleep = kind;
             CHECK(wakes());
         }
+        // With interrupts off it would only come back to poll again, and spin.
+        m.state().rflags &= ~(std::uint64_t{1} << 9);
+        v.sleep = Sleep::polling;
+        CHECK_FALSE(wakes());
         m.d().callback.vector = 0;
         v.sleep = Sleep::halted;
         CHECK_FALSE(wakes());

@@ -214,9 +214,9 @@ TEST_CASE("the end of the domain reaches every thread") {
 TEST_CASE("the last thread to leave is the one that reports") {
     Machine m{true, 3};
     m.d().end(SHUTDOWN_poweroff, "test");
-    CHECK_FALSE(m.monitor().run(2));
+    CHECK_FALSE(m.monitor().run(m.monitor().domain().vcpus[2]));
     CHECK_FALSE(m.monitor().run(m.monitor().domain().vcpus[0]));
-    CHECK(m.monitor().run(1));
+    CHECK(m.monitor().run(m.monitor().domain().vcpus[1]));
 }
 
 TEST_CASE("an event kicks the vCPU that it is bound to, once, and whoever polls its port") {
