@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints docs/kernel-interface.md from the tables that the kernel itself decodes calls with.
-#include <bulkhead/abi/methods.hpp>
+#include "method_texts.hpp"
 #include <bulkhead/abi/syscall.hpp>
 
 #include <cstdio>
 #include <cstring>
 #include <string>
 
-namespace bulkhead {
+namespace bulkhead::docs {
 namespace {
 
 struct ObjectText {
@@ -68,17 +68,17 @@ std::string rights(Rights r) {
     return text.empty() ? "none" : text;
 }
 
-void print_method(const MethodInfo& m) {
-    std::printf("### `%s`\n\n%s\n\n", m.name, m.text);
+void print_method(const MethodInfo& m, const MethodText& of) {
+    std::printf("### `%s`\n\n%s\n\n", m.name, of.text);
     std::printf("| | |\n|---|---|\n");
-    std::string arguments = std::strlen(m.arguments) != 0 ? m.arguments : "none";
+    std::string arguments = std::strlen(of.arguments) != 0 ? of.arguments : "none";
     for (std::size_t at = 0; (at = arguments.find('|', at)) != std::string::npos; at += 2) {
         arguments.replace(at, 1, "\\|");
     }
     std::printf("| number | %u |\n| rights needed | %s |\n| arguments | %s |\n", static_cast<unsigned>(m.method),
                 rights(m.rights).c_str(), arguments.c_str());
     std::printf("| errors | bad_selector, bad_type, no_right%s%s |\n| interrupts off | %s |\n\n",
-                std::strlen(m.errors) != 0 ? "; " : "", m.errors, m.bound);
+                std::strlen(of.errors) != 0 ? "; " : "", of.errors, of.bound);
 }
 
 constexpr const char* head =
@@ -116,10 +116,11 @@ that would wait for itself, or of more than 16, is refused with `busy`.
 )";
 
 } // namespace
-} // namespace bulkhead
+} // namespace bulkhead::docs
 
 int main() {
     using namespace bulkhead;
+    using namespace bulkhead::docs;
     std::fputs(head, stdout);
     constexpr const char* names[] = {"ok",          "bad_selector",   "bad_type",     "no_right",
                                      "bad_method",  "bad_argument",   "out_of_range", "out_of_memory",
@@ -135,7 +136,7 @@ int main() {
         std::printf("## %s\n\n%s\n\n", object.name, object.text);
         for (const MethodInfo& m : methods) {
             if (m.object == object.type) {
-                print_method(m);
+                print_method(m, method_texts[static_cast<unsigned>(m.method)]);
             }
         }
     }
