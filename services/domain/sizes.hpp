@@ -15,8 +15,6 @@ namespace bulkhead::domain {
 
 /// Most pages that a space can own (see `retype`).
 inline constexpr std::uint64_t max_space_pages = 65536;
-/// Grant tables: 64 frames as Xen's default.
-inline constexpr std::uint32_t max_grant_frames = 64;
 /// Slots for what a domain maps of others: slot 0, the monitor's window, and 1024 mappings.
 inline constexpr std::uint32_t grant_track_slots = 1 + layout::grant_window_pages + 1024;
 /// Slots of the vault (see builder.hpp).

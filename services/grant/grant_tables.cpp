@@ -5,7 +5,7 @@
 namespace bulkhead::grant {
 
 std::int32_t GrantTables::add_domain(DomId domain, std::uint32_t max_frames, std::uint32_t max_version) {
-    if (domain.value == 0 || domain.value > max_domains || max_frames == 0 || max_frames > frame_limit ||
+    if (domain.value == 0 || domain.value > max_domains || max_frames == 0 || max_frames > max_grant_frames ||
         max_version > 2) {
         return -XEN_EINVAL;
     }

@@ -12,8 +12,6 @@
 
 namespace bulkhead::grant {
 
-/// Frames that a grant table can have: Xen's own default for a domain, and our limit.
-inline constexpr std::uint32_t frame_limit = 64;
 inline constexpr std::uint32_t entries_per_frame = 512; ///< of version 1
 
 struct Mapping {
@@ -73,7 +71,7 @@ private:
 
         static constexpr std::uint32_t ref_shift = 36, owner_shift = 52;
         static constexpr std::uint64_t used = std::uint64_t{1} << 63;
-        static_assert(frame_limit * entries_per_frame <= 1u << (owner_shift - ref_shift) && max_domains < 1u << 11);
+        static_assert(max_grant_frames * entries_per_frame <= 1u << (owner_shift - ref_shift) && max_domains < 1u << 11);
 
         static constexpr Entry of(const Mapping& m) {
             return {m.gfn.value | std::uint64_t{m.ref} << ref_shift | std::uint64_t{m.owner.value} << owner_shift |

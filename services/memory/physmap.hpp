@@ -21,7 +21,6 @@ namespace bulkhead::memory {
 /// A special frame: 0 is shared_info, 1 + n the grant table's frame n.
 using Frame = Strong<struct FrameTag, std::uint32_t>;
 inline constexpr Frame shared_info_frame{0};
-inline constexpr std::uint32_t max_grant_frames = 64;
 constexpr Frame grant_frame(std::uint32_t index) {
     return Frame{1 + index};
 }

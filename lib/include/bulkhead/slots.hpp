@@ -123,5 +123,7 @@ using Port = Strong<struct PortTag, std::uint32_t>;
 /// A guest frame number.
 using Gfn = Strong<struct GfnTag, std::uint64_t>;
 inline constexpr std::uint32_t max_domains = 64;
+/// Frames that a domain's grant table can have: as many as Xen gives a domain that asks for nothing else.
+inline constexpr std::uint32_t max_grant_frames = 64;
 
 } // namespace bulkhead

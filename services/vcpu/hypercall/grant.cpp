@@ -69,8 +69,6 @@ xen::Result get_version(Call& call) {
 }
 
 using SetupTable = bulkhead_guest_GnttabSetupTable;
-/// No table has more, whatever the component says (services/domain/sizes.hpp).
-constexpr std::uint32_t max_table_frames = 64;
 
 /// GNTST_*: who may ask about whose table.
 std::int32_t own_table_only(const Call& call, std::uint32_t id) {
@@ -88,7 +86,7 @@ std::uint32_t table_frames(const Call& call) {
 
 /// Where the guest has mapped the frames: it sees no other addresses. All ones for one that is nowhere, as in Xen.
 std::int32_t set_up_table(Call& call, const SetupTable& setup) {
-    if (setup.nr_frames > max_table_frames) {
+    if (setup.nr_frames > max_grant_frames) { // no table has more, whatever the component says
         return GNTST_general_error;
     }
     GrantRequest request{};
