@@ -10,6 +10,7 @@
 #include "ask.hpp"
 #include "continuation.hpp"
 #include "guest_ram.hpp"
+#include "move_page.hpp"
 #include "width.hpp"
 
 namespace bulkhead::vcpu {
@@ -48,35 +49,6 @@ xen::Result map_special(Call& call, const bulkhead_MemoryAddToPhysmap& what) {
         d.memory.clear_overlay(d.memory.place_of_overlay(page));
     }
     return d.memory.set_overlay(gfn, page) ? 0 : -XEN_ENOMEM;
-}
-
-bulkhead_MemoryReply ask_move(Gfn from, Gfn to) {
-    MemoryRequest request{};
-    request.which_request = bulkhead_MemoryRequest_move_tag;
-    request.request.move = {from.value, to.value};
-    return ask_memory(request);
-}
-
-/// A page of RAM goes from one frame number to another.
-xen::Result move_page(Domain& d, Gfn from, Gfn to) {
-    const bulkhead_MemoryReply reply = ask_move(from, to);
-    if (reply.result != 0 || from == to) {
-        return reply.result;
-    }
-    if (reply.moved_count != 1) {
-        return -XEN_EIO;
-    }
-    const Gfn frame{reply.moved[0].frame};
-    lose_pages(d, to, 1);
-    lose_pages(d, from, 1);
-    if (bring_page(d, to, frame)) {
-        return 0;
-    }
-    // No table for the new place. The old one has its tables.
-    if (ask_move(to, from).result != 0 || !bring_page(d, from, frame)) {
-        d.end(SHUTDOWN_crash, "no memory left for a page that was moved");
-    }
-    return -XEN_ENOMEM;
 }
 
 /// One page of add_to_physmap.
