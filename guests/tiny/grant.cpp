@@ -127,7 +127,7 @@ void own(domid_t peer) {
 // --- the user
 
 constexpr std::uint64_t first_hole = 0x4000'0000; ///< above RAM
-Page buffer;
+Page buffer, kept;
 
 struct Mapped {
     std::int64_t status;
@@ -200,6 +200,47 @@ void try_what_is_not_offered(domid_t owner) {
     check_status(copy(by_frame, own_page(buffer, 0), 8, 0), GNTST_permission_denied, "copying by another's frame");
 }
 
+std::int64_t flush(std::uint64_t at, std::uint16_t length) {
+    gnttab_cache_flush op{};
+    op.a.dev_bus_addr = at;
+    op.length = length;
+    op.op = GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL;
+    return grant_op(GNTTABOP_cache_flush, op);
+}
+
+/// Another's page makes way for one of the guest's own.
+void replace(domid_t owner) {
+    constexpr std::uint64_t at = first_hole + 0x20'0000;
+    auto& seen = *at_physical<Page>(at);
+    const std::uint64_t from = frame_of(&kept) << 12;
+    const Mapped mapped = map(owner, read_only_ref, at, GNTMAP_host_map | GNTMAP_readonly);
+    check_status(mapped.status, GNTST_okay, "mapping a page that is to be replaced");
+    check_status(flush(at, sizeof(Page)), 0, "flushing a page of another");
+    check_status(flush(from, 1), 0, "flushing an own page");
+    check_status(flush(at + sizeof(Page), 1), -XEN_EINVAL, "flushing a hole");
+    for (std::uint64_t i = 0; i < words_per_page; ++i) {
+        kept.word[i] = pattern(i + 3000);
+    }
+    const auto try_to = [&](std::uint64_t host_address, std::uint64_t new_address) {
+        gnttab_unmap_and_replace op{};
+        op.host_addr = host_address;
+        op.new_addr = new_address;
+        op.handle = mapped.handle;
+        check_status(grant_op(GNTTABOP_unmap_and_replace, op), 0, "unmap_and_replace");
+        return op.status;
+    };
+    check_status(try_to(at + sizeof(Page), from), GNTST_general_error, "replacing elsewhere");
+    check_status(try_to(at, at), GNTST_bad_virt_addr, "replacing by a page of another");
+    check_status(try_to(at, at + sizeof(Page)), GNTST_bad_virt_addr, "replacing by a hole");
+    check(seen.word[7] == pattern(7) && kept.word[0] == pattern(3000), "pages that were not replaced");
+    check_status(try_to(at, from), GNTST_okay, "replacing");
+    seen.word[1] = 1; // it was read-only
+    check(seen.word[0] == pattern(3000) && seen.word[1] == 1 && seen.word[511] == pattern(3511),
+          "the guest's own page");
+    check(load(kept.word[0]) == nothing, "a hole where that page was");
+    check_status(try_to(at, from), GNTST_bad_handle, "replacing twice");
+}
+
 void use(domid_t owner) {
     auto& seen = *at_physical<Page>(first_hole);
     auto& only_read = *at_physical<Page>(first_hole + sizeof(Page));
@@ -218,6 +259,7 @@ void use(domid_t owner) {
     check_status(unmap(second.handle, first_hole + sizeof(Page)), GNTST_okay, "unmapping");
     check_status(unmap(first.handle, first_hole), GNTST_okay, "unmapping");
     check_status(unmap(first.handle, first_hole), GNTST_bad_handle, "unmapping twice");
+    replace(owner);
     check(load(seen.word[0]) == nothing, "a hole where something was mapped");
 
     constexpr std::uint16_t whole = sizeof(Page);

@@ -113,7 +113,7 @@ Outcome Mapper::map(DomId caller, const MapRequest& request) {
     return outcome;
 }
 
-Outcome Mapper::unmap(DomId caller, const UnmapRequest& request) {
+Outcome Mapper::check_unmap(DomId caller, const UnmapRequest& request) const {
     const auto mapping = track_.find(caller, request.handle);
     if (!mapping) {
         return failed(GNTST_bad_handle);
@@ -122,16 +122,25 @@ Outcome Mapper::unmap(DomId caller, const UnmapRequest& request) {
     if (request.bus_address != 0 && request.bus_address != mapped_at) {
         return failed(GNTST_general_error);
     }
-    if (request.address == 0) {
-        return {}; // nothing to undo: there are no device mappings
-    }
-    if (request.address >> page_shift != mapping->gfn.value) {
+    if (request.address != 0 && request.address >> page_shift != mapping->gfn.value) {
         return failed(GNTST_general_error);
     }
-    // Empty already if the owner has gone, and its pages with it.
-    (void)sys::remove(Selector{first_handle_slot + request.handle}, track_slot(caller));
-    track_.remove(caller, request.handle);
-    return {};
+    return {.own = mapping->owner == caller};
+}
+
+Outcome Mapper::unmap(DomId caller, const UnmapRequest& request) {
+    const Outcome outcome = check_unmap(caller, request);
+    // Without an address there is nothing to undo: there are no device mappings.
+    if (outcome.status == GNTST_okay && request.address != 0) {
+        // Empty already if the owner has gone, and its pages with it.
+        (void)sys::remove(Selector{first_handle_slot + request.handle}, track_slot(caller));
+        track_.remove(caller, request.handle);
+    }
+    return outcome;
+}
+
+bool Mapper::is_mapped(DomId caller, std::uint64_t address) const {
+    return address < address_limit && track_.has_at(caller, Gfn{address >> page_shift});
 }
 
 Outcome Mapper::open(DomId caller, std::uint32_t place, std::uint32_t owner_number, std::uint32_t ref, bool write) {

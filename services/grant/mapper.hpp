@@ -32,6 +32,7 @@ struct Outcome {
     std::int32_t status{GNTST_okay};
     std::uint32_t handle{0};
     bool occupied{false}; ///< something else is mapped there
+    bool own{false};      ///< the page is the caller's own
 };
 
 class Mapper {
@@ -60,6 +61,10 @@ public:
         std::uint64_t address, bus_address; ///< 0: none
     };
     Outcome unmap(DomId caller, const UnmapRequest& request);
+    /// What `unmap` would say.
+    Outcome check_unmap(DomId caller, const UnmapRequest& request) const;
+    /// Whether one of the caller's mappings is there.
+    bool is_mapped(DomId caller, std::uint64_t address) const;
 
     /// Lays the page into the window of the caller's monitor.
     Outcome open(DomId caller, std::uint32_t place, std::uint32_t owner, std::uint32_t ref, bool write);

@@ -55,6 +55,16 @@ public:
         const Entry& e = entries_[domain.value][handle];
         return (e.word & Entry::used) != 0 ? std::optional{e.mapping()} : std::nullopt;
     }
+    /// Whether something is mapped there. As long a search as the domain has ever had handles.
+    bool has_at(DomId domain, Gfn gfn) const {
+        for (Handle handle = 0; handle < books_[domain.value].fresh; ++handle) {
+            const Entry& e = entries_[domain.value][handle];
+            if ((e.word & Entry::used) != 0 && e.mapping().gfn == gfn) {
+                return true;
+            }
+        }
+        return false;
+    }
     /// Of a handle that stands for something.
     void remove(DomId domain, Handle handle) {
         Book& book = books_[domain.value];
@@ -71,7 +81,8 @@ private:
 
         static constexpr std::uint32_t ref_shift = 36, owner_shift = 52;
         static constexpr std::uint64_t used = std::uint64_t{1} << 63;
-        static_assert(max_grant_frames * entries_per_frame <= 1u << (owner_shift - ref_shift) && max_domains < 1u << 11);
+        static_assert(max_grant_frames * entries_per_frame <= 1u << (owner_shift - ref_shift) &&
+                      max_domains < 1u << 11);
 
         static constexpr Entry of(const Mapping& m) {
             return {m.gfn.value | std::uint64_t{m.ref} << ref_shift | std::uint64_t{m.owner.value} << owner_shift |

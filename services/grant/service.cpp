@@ -13,7 +13,7 @@ constexpr DomId dom_id(std::uint32_t id) {
 }
 
 void put(bulkhead_GrantReply& reply, const Outcome& outcome) {
-    reply.outcome[reply.outcome_count++] = {outcome.status, outcome.handle, outcome.occupied};
+    reply.outcome[reply.outcome_count++] = {outcome.status, outcome.handle, outcome.occupied, outcome.own};
 }
 static_assert(sizeof(bulkhead_GrantOpen::item) / sizeof(bulkhead_GrantOpenItem) == layout::grant_window_pages &&
               sizeof(bulkhead_GrantReply::outcome) / sizeof(bulkhead_GrantOutcome) == layout::grant_window_pages);
@@ -110,6 +110,7 @@ bool Service::handle_mappings(const Request& request, Reply& reply, DomId caller
     case bulkhead_GrantRequest_map_tag:
     case bulkhead_GrantRequest_unmap_tag:
     case bulkhead_GrantRequest_open_tag:
+    case bulkhead_GrantRequest_find_tag:
         break;
     default:
         return false;
@@ -126,8 +127,11 @@ bool Service::handle_mappings(const Request& request, Reply& reply, DomId caller
     } else if (request.which_request == bulkhead_GrantRequest_unmap_tag) {
         for (pb_size_t i = 0; i < r.unmap.item_count; ++i) {
             const bulkhead_GrantUnmapItem& item = r.unmap.item[i];
-            put(reply, mapper_.unmap(caller, {item.handle, item.address, item.bus_address}));
+            const Mapper::UnmapRequest unmap{item.handle, item.address, item.bus_address};
+            put(reply, r.unmap.check ? mapper_.check_unmap(caller, unmap) : mapper_.unmap(caller, unmap));
         }
+    } else if (request.which_request == bulkhead_GrantRequest_find_tag) {
+        reply.result = mapper_.is_mapped(caller, r.find.address) ? 0 : -XEN_ENOENT;
     } else {
         mapper_.close(caller);
         for (pb_size_t i = 0; i < r.open.item_count; ++i) {

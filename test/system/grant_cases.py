@@ -6,7 +6,7 @@ from case import BootCase, Domain, Expect, Machine
 
 def share(name, machine=Machine(), user_cpu="0", owner="grant", user="grant"):
     return BootCase(
-        name, ("REQ-GRANT-002", "REQ-GRANT-003", "REQ-GRANT-004"),
+        name, ("REQ-GRANT-002", "REQ-GRANT-003", "REQ-GRANT-004", "REQ-GRANT-006"),
         (Domain("owner", owner, "role=owner peer=2"), Domain("user", user, "role=user peer=1", cpus=user_cpu)),
         (Expect("owner", "grant owner: PASS"), Expect("log", "'owner' ended: poweroff"), Expect("user", "grant user: PASS"),
          Expect("log", "'user' ended: poweroff")),

@@ -6,7 +6,11 @@ namespace bulkhead::conformance {
 namespace {
 
 constexpr const char* grant_h = "public/grant_table.h";
+constexpr const char* pv_only = "public/grant_table.h: \"only PV guests can use this operation\"";
 constexpr Word number = __HYPERVISOR_grant_table_op;
+
+constexpr OnXen not_there{-XEN_ENOSYS, "Xen has it for domains that see machine addresses. Here every domain has it.",
+                          false};
 
 template <typename T> std::int64_t grant(Word operation, T& argument, Word count = 1) {
     return issue(number, operation, address_of(argument), count);
@@ -39,6 +43,18 @@ std::int64_t unmap(grant_handle_t handle, gnttab_unmap_grant_ref& u) {
     u.handle = handle;
     u.status = 77;
     return grant(GNTTABOP_unmap_grant_ref, u);
+}
+
+std::int64_t flush(std::uint64_t address, std::uint16_t offset, std::uint16_t length, std::uint32_t operation) {
+    gnttab_cache_flush f{};
+    f.a.dev_bus_addr = address;
+    f.offset = offset;
+    f.length = length;
+    f.op = operation;
+    return grant(GNTTABOP_cache_flush, f);
+}
+std::uint64_t own_address() {
+    return std::uint64_t{frame_of(scratch[1])} * page_bytes;
 }
 
 constexpr Row rows[] = {
@@ -252,10 +268,29 @@ constexpr Row rows[] = {
          u.handle = 5;
          u.status = 77;
          const auto result = grant(GNTTABOP_unmap_and_replace, u);
-         e.equal("untouched", u.status, 77);
+         e.equal("status", u.status, GNTST_bad_handle);
          return result;
      },
-     -XEN_ENOSYS},
+     0, any_width, not_there},
+    {"grant/unmap_and_replace by an own page", grant_h,
+     [](Effects& e) {
+         scratch[1][0] = 42;
+         gnttab_unmap_and_replace u{};
+         u.host_addr = address_of(ballast);
+         u.new_addr = own_address();
+         u.handle = 5;
+         u.status = 77;
+         const auto result = grant(GNTTABOP_unmap_and_replace, u);
+         e.equal("status", u.status, GNTST_bad_handle);
+         e.equal("not moved", scratch[1][0], 42);
+         return result;
+     },
+     0, any_width, not_there},
+    {"grant/unmap_and_replace, none", grant_h, [](Effects&) { return grant(GNTTABOP_unmap_and_replace, scratch, 0); },
+     0, any_width, not_there},
+    {"grant/unmap_and_replace, list unmapped", grant_h,
+     [](Effects&) { return issue(number, GNTTABOP_unmap_and_replace, place(Place::unmapped, 8), 1); }, -XEN_EFAULT,
+     any_width, not_there},
     {"grant/swap a reference with itself", grant_h,
      [](Effects& e) {
          gnttab_swap_grant_ref s{20, 20, 77};
@@ -272,7 +307,20 @@ constexpr Row rows[] = {
          return result;
      },
      0},
-    {"grant/transfer, none", grant_h, [](Effects&) { return grant(GNTTABOP_transfer, scratch, 0); }, -XEN_ENOSYS},
+    {"grant/transfer, none", pv_only, [](Effects&) { return grant(GNTTABOP_transfer, scratch, 0); }, -XEN_ENOSYS},
+    {"grant/transfer a page", pv_only,
+     [](Effects& e) {
+         scratch[1][0] = 42;
+         gnttab_transfer t{};
+         t.mfn = frame_of(scratch[1]);
+         t.domid = another_domain;
+         t.status = 77;
+         const auto result = grant(GNTTABOP_transfer, t);
+         e.equal("untouched", t.status, 77);
+         e.equal("the page", scratch[1][0], 42);
+         return result;
+     },
+     -XEN_ENOSYS},
     {"grant/dump_table of another domain", grant_h,
      [](Effects& e) {
          gnttab_dump_table d{another_domain, 77};
@@ -281,13 +329,31 @@ constexpr Row rows[] = {
          return result;
      },
      -XEN_ENOSYS},
-    {"grant/cache_flush, none", grant_h, [](Effects&) { return grant(GNTTABOP_cache_flush, scratch, 0); }, -XEN_ENOSYS},
-    {"grant/cache_flush of nothing", grant_h,
-     [](Effects&) {
-         gnttab_cache_flush f{};
-         return grant(GNTTABOP_cache_flush, f);
+    {"grant/cache_flush, none", grant_h, [](Effects&) { return grant(GNTTABOP_cache_flush, scratch, 0); }, 0, any_width,
+     not_there},
+    {"grant/cache_flush of nothing", grant_h, [](Effects&) { return flush(own_address(), 0, 0, GNTTAB_CACHE_CLEAN); },
+     0, any_width, not_there},
+    {"grant/cache_flush of an own page", grant_h,
+     [](Effects& e) {
+         scratch[1][0] = 42;
+         const auto result = flush(own_address(), 0, page_bytes, GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL);
+         e.equal("the page", scratch[1][0], 42);
+         return result;
      },
-     -XEN_ENOSYS},
+     0, any_width, not_there},
+    {"grant/cache_flush of no page", grant_h,
+     [](Effects&) { return flush(0xffff'ffff'f000, 0, 1, GNTTAB_CACHE_INVAL); }, -XEN_EINVAL, any_width, not_there},
+    {"grant/cache_flush across a page's end", grant_h,
+     [](Effects&) { return flush(own_address(), page_bytes - 1, 2, GNTTAB_CACHE_CLEAN); }, -XEN_EINVAL, any_width,
+     not_there},
+    {"grant/cache_flush, unknown bit", grant_h, [](Effects&) { return flush(own_address(), 0, 1, 4); }, -XEN_EINVAL,
+     any_width, not_there},
+    {"grant/cache_flush by reference", grant_h,
+     [](Effects&) { return flush(8, 0, 1, GNTTAB_CACHE_SOURCE_GREF | GNTTAB_CACHE_CLEAN); }, -XEN_EOPNOTSUPP, any_width,
+     not_there},
+    {"grant/cache_flush, list unmapped", grant_h,
+     [](Effects&) { return issue(number, GNTTABOP_cache_flush, place(Place::unmapped, 8), 1); }, -XEN_EFAULT, any_width,
+     not_there},
     {"grant/unknown 13", grant_h, [](Effects&) { return grant(13, scratch); }, -XEN_ENOSYS},
     {"grant/unknown 256 + query_size", grant_h, [](Effects&) { return grant(256 + GNTTABOP_query_size, scratch); },
      -XEN_ENOSYS},

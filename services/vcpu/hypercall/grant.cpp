@@ -165,12 +165,14 @@ xen::Result swap_grant_ref(Call& call) {
     });
 }
 
-/// Xen answers -ENOSYS to the others, to every domain whose physical addresses are not the machine's: transfer,
-/// unmap_and_replace, get_status_frames, cache_flush, dump_table.
+/// The others are -ENOSYS, as Xen answers a domain whose physical addresses are not the machine's: transfer ("only PV
+/// guests can use this operation", says the header), get_status_frames (of version 2), dump_table (for debugging).
 constexpr Operation operations[] = {
-    {GNTTABOP_map_grant_ref, grant_map}, {GNTTABOP_unmap_grant_ref, grant_unmap},   {GNTTABOP_setup_table, setup_table},
-    {GNTTABOP_copy, grant_copy},         {GNTTABOP_query_size, query_size},         {GNTTABOP_set_version, set_version},
-    {GNTTABOP_get_version, get_version}, {GNTTABOP_swap_grant_ref, swap_grant_ref},
+    {GNTTABOP_map_grant_ref, grant_map},       {GNTTABOP_unmap_grant_ref, grant_unmap},
+    {GNTTABOP_setup_table, setup_table},       {GNTTABOP_copy, grant_copy},
+    {GNTTABOP_query_size, query_size},         {GNTTABOP_unmap_and_replace, grant_unmap_and_replace},
+    {GNTTABOP_set_version, set_version},       {GNTTABOP_get_version, get_version},
+    {GNTTABOP_swap_grant_ref, swap_grant_ref}, {GNTTABOP_cache_flush, grant_cache_flush},
 };
 
 } // namespace

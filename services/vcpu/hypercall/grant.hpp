@@ -12,10 +12,12 @@
 
 namespace bulkhead::vcpu {
 
-// Of a foreign page, in grant_map.cpp and grant_copy.cpp.
+// Of a foreign page, in grant_map.cpp, grant_replace.cpp, grant_copy.cpp and grant_flush.cpp.
 xen::Result grant_map(Call& call);
 xen::Result grant_unmap(Call& call);
+xen::Result grant_unmap_and_replace(Call& call);
 xen::Result grant_copy(Call& call);
+xen::Result grant_cache_flush(Call& call);
 
 /// How many elements the array has.
 inline std::uint32_t grant_count(const Call& call) {

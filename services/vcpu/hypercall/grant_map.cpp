@@ -19,7 +19,7 @@ bulkhead_GrantOutcome outcome_of(const bulkhead_GrantReply& reply, std::size_t i
     if (reply.result == 0 && i < reply.outcome_count) {
         return reply.outcome[i];
     }
-    return {GNTST_general_error, 0, false};
+    return {GNTST_general_error, 0, false, false};
 }
 
 using MapRef = bulkhead_guest_GnttabMapGrantRef;
@@ -35,7 +35,7 @@ bulkhead_GrantOutcome map_over(Call& call, const MapRef& op) {
     make_room.which_request = bulkhead_MemoryRequest_remove_from_physmap_tag;
     make_room.request.remove_from_physmap.gfn = op.host_addr >> page_shift;
     if (ask_memory(make_room).result != 0) {
-        return {GNTST_general_error, 0, false};
+        return {GNTST_general_error, 0, false, false};
     }
     lose_pages(call.d, Gfn{op.host_addr >> page_shift}, 1);
     bulkhead_GrantRequest request{};

@@ -93,6 +93,58 @@ TEST_CASE_METHOD(Fixture, "what unmap_grant_ref refuses", "[grant]") {
     CHECK(unmap(2, mapped.handle, where) == GNTST_okay);
 }
 
+TEST_CASE_METHOD(Fixture, "unmapping can be asked about, and where something is mapped", "[grant]") {
+    const auto mapped = map(2, 1, 8, where);
+    REQUIRE(mapped.status == GNTST_okay);
+    entry(2, 1) = entry_of(2, 3);
+    const auto own = map(2, 2, 1, elsewhere);
+    REQUIRE(own.status == GNTST_okay);
+    const auto check = [&](std::uint32_t handle, std::uint64_t address) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_unmap_tag;
+        request.request.unmap.item_count = 1;
+        request.request.unmap.item[0] = {handle, address, 0};
+        request.request.unmap.check = true;
+        REQUIRE(ask(monitor(2), request) == 0);
+        REQUIRE(reply.outcome_count == 1);
+        return reply.outcome[0];
+    };
+    const auto find = [&](std::uint32_t who, std::uint64_t address) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_find_tag;
+        request.request.find.address = address;
+        return ask(monitor(who), request);
+    };
+    CHECK(check(mapped.handle, where).status == GNTST_okay);
+    CHECK_FALSE(check(mapped.handle, where).own);
+    CHECK(check(own.handle, elsewhere).own);
+    CHECK(check(mapped.handle, elsewhere).status == GNTST_general_error);
+    CHECK(check(~0u, where).status == GNTST_bad_handle);
+    CHECK(seen(2, where >> page_shift) == page(1, 5)); // nothing was done
+    CHECK(find(2, where + 0xfff) == 0);
+    CHECK(find(2, where + page_size) == -XEN_ENOENT);
+    CHECK(find(2, ~std::uint64_t{0}) == -XEN_ENOENT);
+    CHECK(find(3, where) == -XEN_ENOENT);
+    CHECK(unmap(2, mapped.handle, where) == GNTST_okay);
+    CHECK(find(2, where) == -XEN_ENOENT);
+    CHECK(find(2, elsewhere) == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a mapping that memory of the mapper's own has replaced goes without it", "[grant]") {
+    const auto mapped = map(2, 1, 8, where);
+    REQUIRE(mapped.status == GNTST_okay);
+    machine.run_as(builder, [&] {
+        const Selector piece = part(2, 30);
+        constexpr Rights all_access = Rights::read | Rights::write | Rights::execute;
+        REQUIRE(sys::mint(slot::cap_space, piece, ram(2), all_access, 4 * page_size, page_size) == Status::ok);
+        REQUIRE(sys::map(piece, stage2(2), where, all_access) == Status::ok);
+    });
+    CHECK(seen(2, where >> page_shift) == page(2, 4));
+    CHECK(unmap(2, mapped.handle, where) == GNTST_okay);
+    CHECK(seen(2, where >> page_shift) == page(2, 4));
+    CHECK(entry(1, 8) == entry_of(2, 5)); // and the owner sees that it is not used any more
+}
+
 TEST_CASE_METHOD(Fixture, "a domain has so many mappings and no more, and takes none from others", "[grant]") {
     std::vector<std::uint32_t> held;
     for (std::uint32_t i = 0; i < handles; ++i) {
