@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two guests that share pages by grants. `role=owner` offers pages to domain `peer` and watches what becomes of them;
 // `role=user` maps and copies them, tries what it may not, and outlives the owner: what it had mapped is a hole then.
-// They talk through the page itself.
+// They talk through the page itself. Both replace mappings by pages of their own.
 #include "cpu.hpp"
 #include "events.hpp"
 #include "guest.hpp"
@@ -15,7 +15,8 @@ struct alignas(4096) Page {
 };
 
 // Entries of the owner's table.
-constexpr grant_ref_t writable_ref = 8, read_only_ref = 9, others_ref = 10, empty_ref = 11, no_page_ref = 12;
+constexpr grant_ref_t writable_ref = 8, read_only_ref = 9, others_ref = 10, empty_ref = 11, no_page_ref = 12,
+                      self_ref = 13;
 constexpr domid_t somebody_else = 9;
 /// First word of the writable page: how far they are. Each writes what the other waits for.
 enum Phase : std::uint64_t { offered = 0xf00d'0001, written, unmapping, unmapped, copied, mapped_again };
@@ -61,6 +62,32 @@ template <typename T> std::int64_t grant_op(std::uint32_t operation, T& argument
     return hypercall(__HYPERVISOR_grant_table_op, operation, address_of(&argument), 1);
 }
 
+constexpr std::uint64_t first_hole = 0x4000'0000; ///< above RAM
+constexpr std::uint64_t replaced_at = first_hole + 0x20'0000;
+Page kept; ///< goes there
+
+struct Mapped {
+    std::int64_t status;
+    std::uint32_t handle;
+};
+Mapped map(domid_t owner, grant_ref_t ref, std::uint64_t at, std::uint32_t flags = GNTMAP_host_map) {
+    gnttab_map_grant_ref op{};
+    op.host_addr = at;
+    op.flags = flags;
+    op.ref = ref;
+    op.dom = owner;
+    check_status(grant_op(GNTTABOP_map_grant_ref, op), 0, "map_grant_ref");
+    return {op.status, op.handle};
+}
+std::int64_t unmap_and_replace(std::uint32_t handle, std::uint64_t host_address, std::uint64_t new_address) {
+    gnttab_unmap_and_replace op{};
+    op.host_addr = host_address;
+    op.new_addr = new_address;
+    op.handle = handle;
+    check_status(grant_op(GNTTABOP_unmap_and_replace, op), 0, "unmap_and_replace");
+    return op.status;
+}
+
 // --- the owner
 
 Page table, writable, read_only, secret;
@@ -82,12 +109,30 @@ void wait_for_marks(grant_ref_t ref, std::uint16_t value) {
     }
 }
 
+/// A page that a guest has granted to itself takes the place of its own mapping.
+void replace_by_the_same_page(domid_t self) {
+    auto& seen = *at_physical<Page>(replaced_at);
+    kept.word[5] = pattern(5000);
+    offer(self_ref, GTF_permit_access, self, frame_of(&kept));
+    const Mapped mapped = map(self, self_ref, replaced_at);
+    check_status(mapped.status, GNTST_okay, "mapping an own page");
+    check(seen.word[5] == pattern(5000), "an own page, mapped");
+    check(marks(self_ref) == (GTF_reading | GTF_writing), "marks of an own page");
+    check_status(unmap_and_replace(mapped.handle, replaced_at, frame_of(&kept) << 12), GNTST_okay,
+                 "replacing an own page by itself");
+    check(seen.word[5] == pattern(5000), "an own page that has replaced itself");
+    check(load(kept.word[5]) == nothing, "a hole where it was");
+    check(marks(self_ref) == 0, "marks of an own page that is not mapped any more");
+}
+
 void own(domid_t peer) {
+    constexpr domid_t both = 1 + 2; // the two are domains 1 and 2
     xen_add_to_physmap add{};
     add.domid = DOMID_SELF;
     add.space = XENMAPSPACE_grant_table;
     add.gpfn = static_cast<xen_pfn_t>(frame_of(&table));
     check_status(hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, add), 0, "mapping the table");
+    replace_by_the_same_page(both - peer);
     for (std::uint64_t i = 0; i < words_per_page; ++i) {
         writable.word[i] = pattern(i);
         read_only.word[i] = pattern(i);
@@ -126,22 +171,8 @@ void own(domid_t peer) {
 
 // --- the user
 
-constexpr std::uint64_t first_hole = 0x4000'0000; ///< above RAM
-Page buffer, kept;
+Page buffer;
 
-struct Mapped {
-    std::int64_t status;
-    std::uint32_t handle;
-};
-Mapped map(domid_t owner, grant_ref_t ref, std::uint64_t at, std::uint32_t flags = GNTMAP_host_map) {
-    gnttab_map_grant_ref op{};
-    op.host_addr = at;
-    op.flags = flags;
-    op.ref = ref;
-    op.dom = owner;
-    check_status(grant_op(GNTTABOP_map_grant_ref, op), 0, "map_grant_ref");
-    return {op.status, op.handle};
-}
 std::int64_t unmap(std::uint32_t handle, std::uint64_t at) {
     gnttab_unmap_grant_ref op{};
     op.host_addr = at;
@@ -210,7 +241,7 @@ std::int64_t flush(std::uint64_t at, std::uint16_t length) {
 
 /// Another's page makes way for one of the guest's own.
 void replace(domid_t owner) {
-    constexpr std::uint64_t at = first_hole + 0x20'0000;
+    constexpr std::uint64_t at = replaced_at;
     auto& seen = *at_physical<Page>(at);
     const std::uint64_t from = frame_of(&kept) << 12;
     const Mapped mapped = map(owner, read_only_ref, at, GNTMAP_host_map | GNTMAP_readonly);
@@ -222,12 +253,7 @@ void replace(domid_t owner) {
         kept.word[i] = pattern(i + 3000);
     }
     const auto try_to = [&](std::uint64_t host_address, std::uint64_t new_address) {
-        gnttab_unmap_and_replace op{};
-        op.host_addr = host_address;
-        op.new_addr = new_address;
-        op.handle = mapped.handle;
-        check_status(grant_op(GNTTABOP_unmap_and_replace, op), 0, "unmap_and_replace");
-        return op.status;
+        return unmap_and_replace(mapped.handle, host_address, new_address);
     };
     check_status(try_to(at + sizeof(Page), from), GNTST_general_error, "replacing elsewhere");
     check_status(try_to(at, at), GNTST_bad_virt_addr, "replacing by a page of another");
