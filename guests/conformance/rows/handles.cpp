@@ -244,6 +244,20 @@ constexpr HandleCase cases[] = {
          put(at, u);
      },
      grant<GNTTABOP_unmap_grant_ref>, nullptr, 0},
+    {"grant.unmap_and_replace", grant_h, sizeof(gnttab_unmap_and_replace), true,
+     [](void* at) {
+         gnttab_unmap_and_replace u{};
+         u.handle = 5;
+         put(at, u);
+     },
+     grant<GNTTABOP_unmap_and_replace>, nullptr, 0},
+    {"grant.cache_flush", grant_h, sizeof(gnttab_cache_flush), false,
+     [](void* at) {
+         gnttab_cache_flush f{};
+         f.op = GNTTAB_CACHE_CLEAN;
+         put(at, f);
+     },
+     grant<GNTTABOP_cache_flush>, nullptr, 0},
     {"grant.copy", grant_h, sizeof(gnttab_copy), true,
      [](void* at) {
          gnttab_copy c{};
