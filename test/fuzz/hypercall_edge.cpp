@@ -64,13 +64,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     test::Machine m;
     m.enter_long_mode();
     m.store(canary_at, canary);
-    m.memory = [&](const bulkhead_MemoryRequest&, bulkhead_MemoryReply& reply) {
+    m.memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply& reply) {
         reply.result = input.ConsumeIntegralInRange<std::int32_t>(-40, 2);
         reply.value = input.ConsumeIntegral<std::uint64_t>();
+        if (request.which_request == bulkhead_MemoryRequest_move_tag && input.ConsumeBool()) {
+            reply.moved_count = 1;
+            reply.moved[0] = {request.request.move.to, input.ConsumeIntegralInRange<std::uint64_t>(0, 2048), 1};
+        }
     };
     m.grant = [&](const bulkhead_GrantRequest&, bulkhead_GrantReply& reply) {
         reply.result = input.ConsumeIntegralInRange<std::int32_t>(-40, 2);
         reply.status = input.ConsumeIntegralInRange<std::int32_t>(-20, 2);
+        if (input.ConsumeBool()) {
+            reply.outcome_count = 1;
+            reply.outcome[0] = {reply.status, 5, input.ConsumeBool(), input.ConsumeBool()};
+        }
     };
     m.event = [&](const bulkhead_EventRequest&, bulkhead_EventReply& reply) {
         reply.result = input.ConsumeIntegralInRange<std::int32_t>(-40, 2);
