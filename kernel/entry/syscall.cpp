@@ -16,7 +16,7 @@ void set_result(Thread& thread, Status status, std::uint64_t value = 0) {
     arch::set_syscall_result(thread.frame, status, value);
 }
 
-void do_call(Thread& thread) {
+[[gnu::noinline]] void do_call(Thread& thread) {
     const auto args = arch::syscall_arguments(thread.frame);
     const auto portal = find_object<Portal>(thread, args.a0, ObjectType::portal, Rights::write);
     Status status = portal.status;
@@ -28,22 +28,33 @@ void do_call(Thread& thread) {
     }
 }
 
-void do_reply_wait(Thread& thread) {
+[[gnu::noinline]] void do_reply_wait(Thread& thread) {
     const auto args = arch::syscall_arguments(thread.frame);
     ipc::reply(thread, MessageInfo::unpack(args.a1));
     ipc::receive(thread, args.a4);
 }
 
-void do_signal(Thread& thread) {
-    const auto set =
-        find_object<EventSet>(thread, arch::syscall_arguments(thread.frame).a0, ObjectType::event_set, Rights::write);
+[[gnu::noinline]] Status signal_named(Thread& thread, std::uint64_t selector) {
+    const auto set = find_object<EventSet>(thread, selector, ObjectType::event_set, Rights::write);
     if (set.status == Status::ok) {
         signal(*set.object, static_cast<std::uint32_t>(set.slot->capability.badge));
     }
-    set_result(thread, set.status);
+    return set.status;
 }
 
-void do_wait(Thread& thread) {
+/// A deadline is often that of the call before: it has been left where it is.
+[[gnu::always_inline]] inline void arm_deadline(Thread& thread, std::uint64_t deadline) {
+    Cpu& cpu = arch::this_cpu();
+    if (deadline == 0) {
+        if (thread.deadline.armed()) {
+            scheduler::disarm(thread.deadline);
+        }
+    } else if (!thread.deadline.armed() || thread.deadline.when != deadline || thread.deadline.cpu != cpu.id) {
+        scheduler::arm(cpu, thread.deadline, deadline);
+    }
+}
+
+[[gnu::noinline]] void do_wait(Thread& thread) {
     const auto args = arch::syscall_arguments(thread.frame);
     const auto set = find_object<EventSet>(thread, args.a0, ObjectType::event_set, Rights::read);
     if (set.status != Status::ok) {
@@ -52,8 +63,7 @@ void do_wait(Thread& thread) {
     if (set.object->any()) {
         return set_result(thread, Status::ok);
     }
-    const std::uint64_t deadline = args.a1;
-    if (deadline != 0 && arch::now() >= deadline) {
+    if (args.a1 != 0 && arch::now() >= args.a1) {
         return set_result(thread, Status::timeout);
     }
     if (set.object->waiter) {
@@ -63,11 +73,7 @@ void do_wait(Thread& thread) {
     thread.waits_for.set(set.object);
     thread.state = Thread::State::waiting;
     scheduler::block(thread);
-    if (deadline != 0) {
-        scheduler::arm(arch::this_cpu(), thread.deadline, deadline);
-    } else {
-        scheduler::disarm(thread.deadline);
-    }
+    arm_deadline(thread, args.a1);
 }
 
 void do_vcpu_run(Thread& thread) {
@@ -83,28 +89,18 @@ void do_vcpu_run(Thread& thread) {
     if (!includes(VcpuGroups::all, groups)) {
         return set_result(thread, Status::bad_argument);
     }
-    if (args.a2 != 0) {
-        const auto set = find_object<EventSet>(thread, args.a2, ObjectType::event_set, Rights::write);
-        if (set.status != Status::ok) {
-            return set_result(thread, set.status);
-        }
-        signal(*set.object, static_cast<std::uint32_t>(set.slot->capability.badge));
+    Status status = args.a2 != 0 ? signal_named(thread, args.a2) : Status::ok;
+    if (status == Status::ok) {
+        status = arch::vcpu_commit(vcpu.object->pages(), groups);
     }
-    if (const Status status = arch::vcpu_commit(vcpu.object->pages(), groups); status != Status::ok) {
+    if (status != Status::ok) {
         return set_result(thread, status);
     }
     thread.in_guest = vcpu.object;
-    const std::uint64_t deadline = args.a3;
-    if (deadline != 0 && arch::now() >= deadline) {
+    if (args.a3 != 0 && arch::now() >= args.a3) {
         return finish_run(thread, Status::timeout);
     }
-    // The deadline of the last run is often this one's: it has been left where it is.
-    Cpu& cpu = arch::this_cpu();
-    if (deadline == 0) {
-        scheduler::disarm(thread.deadline);
-    } else if (!thread.deadline.armed() || thread.deadline.when != deadline || thread.deadline.cpu != cpu.id) {
-        scheduler::arm(cpu, thread.deadline, deadline);
-    }
+    arm_deadline(thread, args.a3);
 }
 
 /// A preempted invocation: the thread makes the same system call again.
@@ -117,7 +113,8 @@ void go_on_later(Thread& thread) {
     cpu.retry_after = nullptr;
 }
 
-void do_invoke(Thread& thread) {
+/// Not in the frame of handle_syscall: vcpu_run is the call that has to be short.
+[[gnu::noinline]] void do_invoke(Thread& thread) {
     const MethodResult result = invoke(thread, arch::syscall_arguments(thread.frame));
     if (result.preempted) {
         return go_on_later(thread);
@@ -138,7 +135,7 @@ void handle_syscall(Thread& thread) {
     case Syscall::reply_wait:
         return do_reply_wait(thread);
     case Syscall::signal:
-        return do_signal(thread);
+        return set_result(thread, signal_named(thread, arch::syscall_arguments(thread.frame).a0));
     case Syscall::wait:
         return do_wait(thread);
     case Syscall::vcpu_run:

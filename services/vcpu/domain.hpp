@@ -114,7 +114,7 @@ struct Domain {
 
     std::uint64_t now_ns() const { return clock.system_time(processor.now()); }
     Vcpu* vcpu(std::uint64_t id) { return id < config.vcpus ? &vcpus[id] : nullptr; }
-    GuestAccess access(const Vcpu& v) const { return {memory, PagingState::of(*v.state), v.state->cpl == 3}; }
+    GuestAccess access(const Vcpu& v) const { return {memory, *v.state}; }
 
     /// Whether the running code is that vCPU's thread's. With the lock.
     bool is_own(const Vcpu& v) const { return holder == &v || config.vcpus == 1; }

@@ -23,7 +23,8 @@ std::uint8_t* GuestAccess::piece(std::uint64_t address, std::size_t size, Access
     if (known && !access.execute) {
         return found.bytes + offset;
     }
-    const Walk w = walk(memory_, paging_, address, access);
+    access.user = state_.cpl == 3;
+    const Walk w = walk(memory_, PagingState::of(state_), address, access);
     if (w.status != WalkStatus::ok) {
         fault_ = {w.status, w.error, address};
         return nullptr;
@@ -86,21 +87,21 @@ bool GuestAccess::copy_from(std::uint64_t address, void* to, std::size_t size, A
 }
 
 bool GuestAccess::read(std::uint64_t address, void* to, std::size_t size) {
-    return copy_from(address, to, size, {.user = user_});
+    return copy_from(address, to, size, {});
 }
 
 bool GuestAccess::fetch(std::uint64_t address, void* to, std::size_t size) {
-    return copy_from(address, to, size, {.execute = true, .user = user_});
+    return copy_from(address, to, size, {.execute = true});
 }
 
 bool GuestAccess::write(std::uint64_t address, const void* from, std::size_t size) {
     const auto* in = static_cast<const std::uint8_t*>(from);
-    return for_each_piece(address, size, {.write = true, .user = user_},
+    return for_each_piece(address, size, {.write = true},
                           [&](std::uint8_t* bytes, std::size_t at, std::size_t n) { copy_once(bytes, in + at, n); });
 }
 
 bool GuestAccess::writable(std::uint64_t address, std::size_t size) {
-    return reachable(address, size, {.write = true, .user = user_});
+    return reachable(address, size, {.write = true});
 }
 
 } // namespace bulkhead::vcpu

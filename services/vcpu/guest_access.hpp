@@ -16,8 +16,8 @@ struct AccessFault {
 
 class GuestAccess {
 public:
-    GuestAccess(const GuestMemory& memory, const PagingState& paging, bool user)
-        : memory_{memory}, paging_{paging}, user_{user} {}
+    /// With the paging and the privilege that the state says, whenever something is looked up.
+    GuestAccess(const GuestMemory& memory, const VcpuState& state) : memory_{memory}, state_{state} {}
 
     /// False: `fault()` says why; nothing was copied.
     [[nodiscard]] bool read(std::uint64_t address, void* to, std::size_t size);
@@ -44,9 +44,9 @@ private:
     /// a change of the guest's tables, but never the call that it was found in.
     struct Found {
         std::uint64_t page{no_page};
-        std::uint8_t* bytes{nullptr};
-        std::uint64_t changes{0};
-        bool write{false};
+        std::uint8_t* bytes; ///< this and the others: of a page
+        std::uint64_t changes;
+        bool write;
     };
     static constexpr std::uint64_t no_page = ~std::uint64_t{0};
     static constexpr std::size_t max_found = 2;
@@ -59,8 +59,7 @@ private:
     [[nodiscard]] bool copy_from(std::uint64_t address, void* to, std::size_t size, Access access);
 
     const GuestMemory& memory_;
-    PagingState paging_;
-    bool user_;
+    const VcpuState& state_;
     AccessFault fault_{};
     Found found_[max_found]{};
 };

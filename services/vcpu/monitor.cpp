@@ -129,15 +129,15 @@ void Monitor::step(Vcpu& v) {
         sleep(v, RUNSTATE_offline, Tsc{0});
         return;
     }
-    fire_timers(v);
+    const Tsc until = fire_timers(v);
     offer_interrupt(domain_, v);
-    const Tsc until = deadline(v);
     if (v.sleep != Sleep::awake && !should_wake(domain_, v)) {
         sleep(v, RUNSTATE_blocked, until);
         return;
     }
+    const bool slept = v.sleep != Sleep::awake;
     wake(v);
-    enter(v, until);
+    enter(v, slept ? deadline(v) : until); // that of a poll is over
 }
 
 /// The counter value at which the next timer is due; 0: none is set.
@@ -152,10 +152,11 @@ Tsc Monitor::deadline(Vcpu& v) {
     return v.deadline;
 }
 
-void Monitor::fire_timers(Vcpu& v) {
+/// Returns when the next one is due.
+Tsc Monitor::fire_timers(Vcpu& v) {
     const Tsc due = deadline(v);
     if (due.value == 0 || domain_.processor.now() < due) {
-        return;
+        return due;
     }
     const std::uint64_t now = domain_.now_ns();
     if (domain_.watchdogs.next() <= now) {
@@ -168,6 +169,7 @@ void Monitor::fire_timers(Vcpu& v) {
     if (fired.poll && v.sleep == Sleep::polling) {
         wake(v);
     }
+    return deadline(v);
 }
 
 void Monitor::sleep(Vcpu& v, int runstate, Tsc until) {
@@ -231,7 +233,9 @@ void Monitor::enter(Vcpu& v, Tsc until) {
     settle_interrupt(v);
     const bool interrupted = reinject_interrupted(v);
     if (result.status == Status::ok) {
-        count_exit();
+        if (domain_.config.crash_after_exits != 0) [[unlikely]] {
+            count_exit();
+        }
         handle_exit(domain_, v, result.reason, interrupted);
     } else if (result.status == Status::signalled) {
         (void)take_signals(domain_, *mappings_.events[v.id]);
@@ -240,8 +244,7 @@ void Monitor::enter(Vcpu& v, Tsc until) {
 
 /// For the test of containment: a monitor that goes wrong takes its own domain with it and nothing else.
 void Monitor::count_exit() {
-    ++exits_;
-    if (domain_.config.crash_after_exits != 0 && exits_ >= domain_.config.crash_after_exits) {
+    if (++exits_ >= domain_.config.crash_after_exits) {
         std::uintptr_t nowhere = 0;
         asm volatile("" : "+r"(nowhere)); // what the compiler knows to be null it would not store to
         *reinterpret_cast<volatile std::uint32_t*>(nowhere) = 0;

@@ -41,7 +41,7 @@ public:
     Domain& domain() { return domain_; }
 
 private:
-    void fire_timers(Vcpu& v);
+    Tsc fire_timers(Vcpu& v);
     Tsc deadline(Vcpu& v);
     void lock(Vcpu& v);
     void unlock(Vcpu& v);

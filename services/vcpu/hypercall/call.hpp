@@ -17,8 +17,8 @@ struct Call {
     static constexpr std::uint32_t max_arguments = 6;
 
     /// Number and arguments are for the caller to fill in.
-    Call(Domain& domain, Vcpu& vcpu, bool wide_caller, Tsc now)
-        : d{domain}, v{vcpu}, access{domain.access(vcpu)}, wide{wide_caller}, started{now} {}
+    Call(Domain& domain, Vcpu& vcpu, bool wide_caller)
+        : d{domain}, v{vcpu}, access{domain.access(vcpu)}, wide{wide_caller} {}
 
     Domain& d;
     Vcpu& v;
@@ -27,7 +27,7 @@ struct Call {
     std::uint64_t arg[max_arguments];
     bool wide;                ///< the caller runs 64-bit code: the layouts are the 64-bit ones
     bool in_multicall{false}; ///< one does not nest in another
-    Tsc started;              ///< when this slice of the call began
+    Tsc started{0};           ///< when this slice began, of an operation that may have several; 0: of none yet
     bool again{false};        ///< the operation is not finished: the guest executes its instruction again
 };
 

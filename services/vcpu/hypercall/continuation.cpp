@@ -68,6 +68,9 @@ Continuations::Key key_of(const Call& call) {
 } // namespace
 
 bool resume_words(Call& call, Continuations::Progress& progress) {
+    if (call.started.value == 0) {
+        call.started = call.d.processor.now();
+    }
     return call.d.continuations.count() != 0 && call.d.continuations.take(key_of(call), call.v.id, progress);
 }
 

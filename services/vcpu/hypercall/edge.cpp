@@ -97,7 +97,7 @@ void handle_hypercall(Domain& d, Vcpu& v) {
     const bool wide = in_64bit_code(s);
     xen::Result result = -XEN_EPERM;
     if (may_call(s)) {
-        Call call{d, v, wide, d.processor.now()};
+        Call call{d, v, wide};
         take_arguments(call, s);
         result = dispatch(call);
         if (call.again && !d.ended) {

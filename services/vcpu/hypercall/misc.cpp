@@ -59,7 +59,8 @@ xen::Result run_entry(Call& call, Multicall& m) {
             m.args[i] = entry.args[i];
         }
     }
-    Call inner{call.d, call.v, call.wide, call.started};
+    Call inner{call.d, call.v, call.wide};
+    inner.started = call.started;
     inner.number = m.op;
     inner.in_multicall = true;
     for (std::size_t i = 0; i < std::size(m.args); ++i) {

@@ -52,6 +52,16 @@ constexpr PagingState pae{0x8001'0011, 0x1020, 0x20, 0x800};
 constexpr PagingState four_level{0x8001'0011, 0x1000, 0x20, 0xd00};
 constexpr PagingState five_level{0x8001'0011, 0x1000, 0x1020, 0xd00};
 
+/// A vCPU's state at CPL 0 with that paging.
+VcpuState with_paging(const PagingState& paging) {
+    VcpuState state{};
+    state.cr0 = paging.cr0;
+    state.cr3 = paging.cr3;
+    state.cr4 = paging.cr4;
+    state.efer = paging.efer;
+    return state;
+}
+
 std::uint64_t must(const Walk& walked) {
     REQUIRE(walked.status == WalkStatus::ok);
     return walked.address.value;
@@ -295,7 +305,8 @@ TEST_CASE("random tables never lead outside memory") {
         ram.put64(i, (random() & 0x000f'0000'0000'00ff) | (random() & 0x3f'f000) | p);
     }
     for (const PagingState& mode : {two_level, pae, four_level, five_level}) {
-        GuestAccess access{ram.memory, mode, false};
+        const VcpuState state = with_paging(mode);
+        GuestAccess access{ram.memory, state};
         for (int i = 0; i < 20'000; ++i) {
             std::uint8_t buffer[64];
             const std::uint64_t at = random();
@@ -316,7 +327,8 @@ TEST_CASE("copies cross pages whole or not at all") {
     ram.put64(0x4000 + 2 * 8, 0x7000 | p | w);
     ram.put64(0x4000 + 3 * 8, 0x8000 | p);
     std::memset(ram.bytes + 0x7000, 0xaa, 0x3000);
-    GuestAccess access{ram.memory, four_level, false};
+    const VcpuState state = with_paging(four_level);
+        GuestAccess access{ram.memory, state};
     const std::uint64_t value = 0x1122'3344'5566'7788;
     REQUIRE(access.put(0x1ffc, value));
     CHECK(ram.get32(0x9ffc) == 0x5566'7788);
@@ -354,7 +366,8 @@ TEST_CASE("copies of every length and place, with a hole anywhere") {
         for (auto& byte : data) {
             byte = static_cast<std::uint8_t>(random() | 1);
         }
-        GuestAccess access{ram.memory, four_level, false};
+        const VcpuState state = with_paging(four_level);
+        GuestAccess access{ram.memory, state};
         const bool meets_hole = size != 0 && at <= hole * 0x1000 + 0xfff && at + size > hole * 0x1000;
         CAPTURE(at, size, hole);
         CHECK(access.write(at, data.data(), size) == !meets_hole);

@@ -34,6 +34,7 @@ struct GuestLocal {
     u32 home;       ///< CPU of the last entry, + 1; 0: it has never run
     AsidTag asid;   ///< there
     u64 shootdowns; ///< its count then
+    bool offering;  ///< a virtual interrupt is, or was, offered: the VMCB says so
     CleanShadow after_exit;
 };
 static_assert(sizeof(GuestLocal) <= page_size);

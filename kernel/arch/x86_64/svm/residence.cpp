@@ -67,15 +67,15 @@ void Residence::load(const ExtraRegisters& registers) const {
     write_xcr0(registers.xcr0);
 }
 
-void Residence::exchange(const Guest& guest, HostPhys stage2_root) {
+void Residence::exchange(HostPhys pages, HostPhys stage2_root) {
     if (owner_.value != 0) {
         save(Guest{owner_}.local.registers);
     }
-    load(guest.local.registers);
+    load(Guest{pages}.local.registers);
     if (features_->branch_barrier && last_root_ != stage2_root) {
         arch::write_msr(msr_pred_cmd, ibpb);
     }
-    owner_ = guest.pages;
+    owner_ = pages;
     last_root_ = stage2_root;
 }
 

@@ -20,9 +20,9 @@ public:
     explicit constexpr Residence(const Features& features) : features_{&features} {}
 
     /// Brings the guest's registers into this CPU, after those of its last guest went out.
-    void enter(const Guest& guest, HostPhys stage2_root) {
-        if (owner_ != guest.pages) [[unlikely]] {
-            exchange(guest, stage2_root);
+    void enter(HostPhys pages, HostPhys stage2_root) {
+        if (owner_ != pages) [[unlikely]] {
+            exchange(pages, stage2_root);
         }
     }
     /// The guest's registers, if they are here, are dropped.
@@ -33,7 +33,7 @@ public:
     }
 
 private:
-    void exchange(const Guest& guest, HostPhys stage2_root);
+    void exchange(HostPhys pages, HostPhys stage2_root);
     void save(ExtraRegisters& registers) const;
     void load(const ExtraRegisters& registers) const;
 

@@ -106,12 +106,16 @@ void expose(Guest& guest, VcpuGroups groups) {
     }
     return Status::ok;
 }
-[[gnu::noinline]] Status commit_any(const Guest& guest, VcpuGroups groups) {
-    return commit(guest, groups);
+[[gnu::noinline]] Status commit_any(HostPhys pages, VcpuGroups groups) {
+    return commit(Guest{pages}, groups);
 }
 
 EventPlan prepare_events(Guest& guest) {
     Vmcb& vmcb = guest.vmcb;
+    const bool something = vmcb.get(&VmcbControl::event_injection) != 0 || guest.state.pending_vector != 0;
+    if (!something && !guest.local.offering) {
+        return {};
+    }
     const EventPlan plan = plan_events({.interrupts_on = (vmcb.get(&VmcbSave::rflags) & guest_bit::rflags_if) != 0,
                                         .shadow = (vmcb.get(&VmcbControl::interrupt_shadow) & 1) != 0,
                                         .injected = vmcb.get(&VmcbControl::event_injection),
@@ -122,6 +126,7 @@ EventPlan prepare_events(Guest& guest) {
     const u64 kept = vmcb.get(&VmcbControl::virtual_interrupt) & ~virtual_interrupt::offer; // V_TPR is the guest's
     vmcb.set(&VmcbControl::virtual_interrupt, kept | plan.virtual_interrupt);
     vmcb.set(&VmcbControl::event_injection, plan.inject);
+    guest.local.offering = plan.virtual_interrupt != 0;
     if (plan.took_pending) {
         guest.state.pending_vector = 0;
     }
@@ -288,7 +293,7 @@ void vcpu_init(HostPhys pages) {
 
 Status vcpu_commit(HostPhys pages, VcpuGroups groups) {
     // What a monitor changes after nearly every exit, with the mask known to the compiler.
-    return groups == VcpuGroups::ip ? svm::commit(Guest{pages}, VcpuGroups::ip) : commit_any(Guest{pages}, groups);
+    return groups == VcpuGroups::ip ? svm::commit(Guest{pages}, VcpuGroups::ip) : commit_any(pages, groups);
 }
 
 void vcpu_expose(HostPhys pages, VcpuGroups groups) {
@@ -302,7 +307,7 @@ GuestExit vcpu_enter(HostPhys pages, HostPhys stage2_root, bool flush) {
     Guest guest{pages};
     guest.state.interrupted = 0;
     const EventPlan events = prepare_events(guest);
-    cpu.residence.enter(guest, stage2_root);
+    cpu.residence.enter(pages, stage2_root);
     prepare_translations(cpu, guest, stage2_root, flush);
     execute(guest, area);
     if (was_taken(events, guest.vmcb.get(&VmcbControl::virtual_interrupt),
