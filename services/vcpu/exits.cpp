@@ -82,7 +82,7 @@ void handle_invalid_state(Domain& d, Vcpu& v) {
 } // namespace
 
 void handle_exit(Domain& d, Vcpu& v, ExitReason reason, bool interrupted) {
-    if (reason != ExitReason::invalid_state) {
+    if (v.invalid_entries != 0 && reason != ExitReason::invalid_state) [[unlikely]] {
         v.invalid_entries = 0;
     }
     switch (reason) {

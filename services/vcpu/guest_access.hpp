@@ -61,7 +61,7 @@ private:
     const GuestMemory& memory_;
     const VcpuState& state_;
     AccessFault fault_{};
-    Found found_[max_found]{};
+    Found found_[max_found];
 };
 
 } // namespace bulkhead::vcpu

@@ -46,7 +46,19 @@ bool GuestMemory::set_overlay(Gfn gfn, std::uint8_t* page) {
         return false;
     }
     overlays_[overlay_count_++] = {gfn, page};
+    bound_overlays();
     return true;
+}
+
+void GuestMemory::bound_overlays() {
+    std::uint64_t first = ~std::uint64_t{0};
+    std::uint64_t last = 0;
+    for (std::uint32_t i = 0; i < overlay_count_; ++i) {
+        first = overlays_[i].gfn.value < first ? overlays_[i].gfn.value : first;
+        last = overlays_[i].gfn.value > last ? overlays_[i].gfn.value : last;
+    }
+    overlays_from_ = first;
+    overlays_span_ = overlay_count_ == 0 ? 0 : last - first + 1;
 }
 
 void GuestMemory::clear_overlay(Gfn gfn) {
@@ -54,6 +66,7 @@ void GuestMemory::clear_overlay(Gfn gfn) {
     for (std::uint32_t i = 0; i < overlay_count_; ++i) {
         if (overlays_[i].gfn == gfn) {
             overlays_[i] = overlays_[--overlay_count_];
+            bound_overlays();
             return;
         }
     }
@@ -99,6 +112,18 @@ Gfn GuestMemory::place_of_overlay(const std::uint8_t* page) const {
 }
 
 std::uint8_t* GuestMemory::page(Gfn gfn) const {
+    // Nearly always: RAM of the first range, where nothing lies over anything and nothing is moved.
+    const Range& low = ranges_[0];
+    const std::uint64_t index = gfn.value - (low.first >> page_shift);
+    const bool covered = gfn.value - overlays_from_ < overlays_span_;
+    if (index < low.bytes >> page_shift && !covered && moved_.runs() == 0 && holes_ != nullptr &&
+        ((holes_[index / 64] >> (index % 64)) & 1) == 0) {
+        return low.host + (index << page_shift);
+    }
+    return special_page(gfn);
+}
+
+std::uint8_t* GuestMemory::special_page(Gfn gfn) const {
     if (const Overlay* over = find_overlay(gfn)) {
         return over->page;
     }

@@ -91,6 +91,8 @@ private:
         return holes_ != nullptr && ((holes_[bit / 64] >> (bit % 64)) & 1) != 0;
     }
     const Overlay* find_overlay(Gfn gfn) const;
+    void bound_overlays();
+    std::uint8_t* special_page(Gfn gfn) const;
     static_assert(max_ranges == 2);
     bool covers(GuestPhys address, std::size_t size) const;
 
@@ -100,6 +102,7 @@ private:
     MovedPages moved_;
     std::uint32_t range_count_{0};
     std::uint32_t overlay_count_{0};
+    std::uint64_t overlays_from_{0}, overlays_span_{0}; ///< all overlays lie in there
     std::uint64_t changes_{0};
 };
 

@@ -141,11 +141,11 @@ void Monitor::step(Vcpu& v) {
 }
 
 /// The counter value at which the next timer is due; 0: none is set.
-Tsc Monitor::deadline(Vcpu& v) {
+[[gnu::always_inline]] inline Tsc Monitor::deadline(Vcpu& v) {
     const std::uint64_t timer = v.timers.next();
     const std::uint64_t watchdog = domain_.watchdogs.next(); // whoever runs next looks after it
     const std::uint64_t next = timer < watchdog ? timer : watchdog;
-    if (next != v.deadline_ns) {
+    if (next != v.deadline_ns) [[unlikely]] {
         v.deadline_ns = next;
         v.deadline = next == Timers::none ? Tsc{0} : domain_.clock.when(next);
     }

@@ -24,7 +24,7 @@ public:
             if (when_[id - 1] == Timers::none) {
                 return -XEN_EINVAL;
             }
-            when_[id - 1] = timeout_s == 0 ? Timers::none : when;
+            put(id - 1, timeout_s == 0 ? Timers::none : when);
             return 0;
         }
         if (timeout_s == 0) {
@@ -32,7 +32,7 @@ public:
         }
         for (std::uint32_t i = 0; i < count; ++i) {
             if (when_[i] == Timers::none) {
-                when_[i] = when;
+                put(i, when);
                 return static_cast<xen::Result>(i) + 1;
             }
         }
@@ -40,10 +40,16 @@ public:
     }
 
     /// When the first expires, or Timers::none.
-    std::uint64_t next() const { return when_[0] < when_[1] ? when_[0] : when_[1]; }
+    std::uint64_t next() const { return next_; }
 
 private:
+    void put(std::uint32_t index, std::uint64_t when_ns) {
+        when_[index] = when_ns;
+        next_ = when_[0] < when_[1] ? when_[0] : when_[1];
+    }
+
     std::uint64_t when_[count]{Timers::none, Timers::none};
+    std::uint64_t next_{Timers::none};
 };
 
 } // namespace bulkhead::vcpu

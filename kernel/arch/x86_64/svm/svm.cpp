@@ -133,11 +133,11 @@ EventPlan prepare_events(Guest& guest) {
     return plan;
 }
 
-void prepare_translations(PerCpu& cpu, Guest& guest, HostPhys root, bool flush) {
-    const u64 shootdowns = arch::local().shootdowns_done.load(std::memory_order_relaxed);
+void prepare_translations(const arch::CpuLocal& local, PerCpu& cpu, Guest& guest, HostPhys root, bool flush) {
+    const u64 shootdowns = local.shootdowns_done.load(std::memory_order_relaxed);
     const bool stale = flush || shootdowns != guest.local.shootdowns;
     guest.local.shootdowns = shootdowns;
-    if (const u32 home = arch::local().id.value + 1; guest.local.home != home) {
+    if (const u32 home = local.id.value + 1; guest.local.home != home) {
         guest.local.home = home; // clean bits and ASID spoke of another CPU
         guest.local.asid = {};
         guest.vmcb.mark_dirty();
@@ -196,7 +196,6 @@ void advance(Vmcb& vmcb, u32 length) {
 
 arch::GuestExit handle_exit(Guest& guest) {
     Vmcb& vmcb = guest.vmcb;
-    ++guest.state.exits;
     // An event whose delivery was cut off is delivered again, unless the monitor sees the exit and decides.
     const u64 cut_off = vmcb.get(&VmcbControl::exit_interrupt_info);
     const bool delivering = (cut_off & event_valid) != 0;
@@ -302,13 +301,14 @@ void vcpu_expose(HostPhys pages, VcpuGroups groups) {
 }
 
 GuestExit vcpu_enter(HostPhys pages, HostPhys stage2_root, bool flush) {
-    const HostPhys area = local().svm_area;
+    const CpuLocal& here = local();
+    const HostPhys area = here.svm_area;
     PerCpu& cpu = per_cpu(area);
     Guest guest{pages};
     guest.state.interrupted = 0;
     const EventPlan events = prepare_events(guest);
     cpu.residence.enter(pages, stage2_root);
-    prepare_translations(cpu, guest, stage2_root, flush);
+    prepare_translations(here, cpu, guest, stage2_root, flush);
     execute(guest, area);
     if (was_taken(events, guest.vmcb.get(&VmcbControl::virtual_interrupt),
                   guest.vmcb.get(&VmcbControl::exit_interrupt_info))) {

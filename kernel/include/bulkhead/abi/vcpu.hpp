@@ -128,9 +128,6 @@ struct VcpuState {
     std::uint64_t qualification;
     std::uint64_t address;
     std::uint64_t native_reason; ///< the CPU's own code, for logs
-
-    // kernel -> monitor, for statistics
-    std::uint64_t exits;
 };
 static_assert(sizeof(VcpuState) <= page_size);
 
