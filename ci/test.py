@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every test there is, on a build that exists: host tests, gates, fuzzing, system tests. Ends with `N passed, N failed`.
+"""Every test there is, on a build that exists: host tests, gates, fuzzing, system tests, the benchmark's gate. Ends with `N passed, N failed`.
 
-    test.py --build DIR [--only host,gates,fuzz,system] [--fast]"""
+    test.py --build DIR [--only host,gates,fuzz,system,bench] [--fast]"""
 
 import argparse
 import os
@@ -67,6 +67,7 @@ def gates(total, build):
     counted(total, "ci/selftest.py", [python, "ci/selftest.py"], summary.unittest_counts)
     counted(total, "test/system/selftest.py", [python, "test/system/selftest.py"], summary.unittest_counts)
     counted(total, "test/conformance/selftest.py", [python, "test/conformance/selftest.py"], summary.unittest_counts)
+    counted(total, "test/bench/selftest.py", [python, "test/bench/selftest.py"], summary.unittest_counts)
     for name, arguments in (("layering", []), ("code_lines", []), ("binaries", [build]), ("headers", [build]), ("formatting", []), ("trace", []),
                             ("tidy", [build])):
         status, _ = run([python, f"ci/{name}.py", *arguments])
@@ -82,10 +83,15 @@ def system_tests(total, build, fast, patience):
     counted(total, "system tests", command + (["--fast"] if fast else []), summary.line_counts)
 
 
+def benchmark(total, build, patience):
+    """Rows that grew by more than 3 % since bench/baseline.json."""
+    counted(total, "benchmark", [sys.executable, "test/bench/run.py", "--build", build, "--gate", "--patience", str(3 * patience)], summary.line_counts)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=os.path.join(REPOSITORY, "build", "out"))
-    parser.add_argument("--only", default="host,gates,fuzz,system")
+    parser.add_argument("--only", default="host,gates,fuzz,system,bench")
     parser.add_argument("--fast", action="store_true", help="leave the slow system tests out")
     parser.add_argument("--patience", type=float, default=1.0, help="multiplies the system tests' time limits")
     options = parser.parse_args()
@@ -101,6 +107,8 @@ def main():
         fuzzing(total, build)
     if "system" in kinds:
         system_tests(total, build, options.fast, options.patience)
+    if "bench" in kinds:
+        benchmark(total, build, options.patience)
     for failure in total.failures:
         print(failure)
     print(f"{time.monotonic() - started:.0f} s")

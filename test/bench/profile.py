@@ -15,14 +15,14 @@ class Program:
 
     def __init__(self, name, path):
         self.name = name
-        self._path = path
+        self.path = path
         listing = subprocess.run(["nm", "-C", "-n", "--defined-only", path], capture_output=True, text=True, check=True).stdout
         fields = [line.split(" ", 2) for line in listing.splitlines()]
         self._symbols = {name: int(address, 16) for address, kind, name in fields if kind in "tTwW"}
 
     def bounds(self):
         """Of its code."""
-        headers = subprocess.run(["readelf", "-lW", self._path], capture_output=True, text=True, check=True).stdout
+        headers = subprocess.run(["readelf", "-lW", self.path], capture_output=True, text=True, check=True).stdout
         starts = [(int(f[2], 16), int(f[5], 16)) for f in (line.split() for line in headers.splitlines()) if f[:1] == ["LOAD"] and "E" in f[6:-1]]
         return min(start for start, _ in starts), max(start + size for start, size in starts)
 
@@ -33,7 +33,7 @@ class Program:
         """{address: (function, file:line)}, of the innermost function where some are inlined in others."""
         addresses = list(addresses)
         text = "\n".join(f"{address:x}" for address in addresses)
-        answer = subprocess.run(["addr2line", "-e", self._path, "-f", "-C"], input=text, capture_output=True, text=True, check=True).stdout.splitlines()
+        answer = subprocess.run(["addr2line", "-e", self.path, "-f", "-C"], input=text, capture_output=True, text=True, check=True).stdout.splitlines()
         return {address: (answer[2 * i], answer[2 * i + 1].split(" ")[0]) for i, address in enumerate(addresses)}
 
 
@@ -72,11 +72,20 @@ def count(log):
     return {int(address, 16): n for address, n in result.items()}
 
 
-def print_profile(counts, programs, guest_marker, limit, by_line):
-    """In instructions for each sample. `guest_marker`: an address that the guest executes once for each."""
-    samples = counts.get(guest_marker, 0)
-    if samples == 0:
-        raise ValueError("no sample was seen from beginning to end: let it record for longer")
+def hardware_costs(counts, samples, kernel):
+    """What instruction counts do not show, for each sample: times that the privilege level changed (guest, ring 3 and kernel), and loads of another
+    address space's root."""
+    listing = subprocess.run(["objdump", "-d", "--no-show-raw-insn", kernel.path], capture_output=True, text=True, check=True).stdout
+    def executed(pattern):
+        return sum(counts.get(int(m.group(1), 16), 0) for m in re.finditer(rf"^\s*([0-9a-f]+):\t(?:{pattern})\b.*$", listing, re.MULTILINE))
+    returns = executed("sysretq|iretq")
+    guest = executed("vmrun")
+    # Each way out of the kernel has a way in.
+    return {"crossings": 2 * (returns + guest) / samples, "switches": executed(r"mov +%r\w+,%cr3") / samples}
+
+
+def print_profile(counts, samples, programs, limit, by_line):
+    """In instructions for each sample."""
     where = places(programs, counts)
     by_program = collections.Counter()
     by_place = collections.Counter()

@@ -5,35 +5,96 @@ from dataclasses import dataclass
 
 from case import BootCase, Domain, Machine
 
+WIDTHS = ("64", "32")
+GUEST_MEMORY_MIB = 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """`name` is what the guest calls it; `operations`: how many one sample has."""
+
+    name: str
+    what: str
+    operations: int = 1
+    only_64: bool = False
+    once: bool = False  # it cannot be repeated without end, so it cannot be profiled
+
+
+@dataclass(frozen=True)
+class Guest:
+    name: str
+    extra: str
+    vcpus: int = 1
+    cpus: str = "0"
+
 
 @dataclass(frozen=True)
 class Boot:
-    """One machine with the benchmark guest in it. `domains`: (name, command line, vCPUs, CPUs) each."""
+    """One machine with benchmark guests in it, and what they measure. A guest that has a peer is told which domain it is: the first is 1."""
 
     name: str
-    domains: tuple
+    guests: tuple
     rows: tuple
     smp: int = 1
 
     def case(self, width, words=""):
-        domains = tuple(Domain(name, f"bench{width}", f"{extra} {words}".strip(), 16, vcpus=vcpus, cpus=cpus) for name, extra, vcpus, cpus in self.domains)
+        domains = tuple(Domain(guest.name, f"bench{width}", f"{guest.extra} {words}".strip(), GUEST_MEMORY_MIB, vcpus=guest.vcpus, cpus=guest.cpus)
+                        for guest in self.guests)
         return BootCase(f"bench-{self.name}-{width}", (), domains, machine=Machine(smp=self.smp), timeout=120)
 
+    def rows_of(self, width):
+        return tuple(row for row in self.rows if width == "64" or not row.only_64)
+
+
+SERVE = Guest("serve", "run=serve peer=2")
 
 BOOTS = (
-    Boot("alone", (("bench", "run=alone", 1, "0"),),
-         ("cpuid", "rdmsr", "port_in", "apic_read", "null_hypercall", "unknown_hypercall", "yield", "set_timer", "timer_wake", "populate_1", "populate_512",
-          "event_polled", "event_upcall")),
-    Boot("peer", (("serve", "run=serve peer=2", 1, "0"), ("bench", "run=peer peer=1", 1, "0")),
-         ("ping_pong", "grant_copy_64", "grant_copy_4096", "grant_copy_64_x32", "grant_copy_4096_x32", "grant_map_1", "grant_map_16", "grant_map_256")),
-    Boot("peer-2-cpus", (("serve", "run=serve peer=2", 1, "0"), ("bench", "run=peer two-cpus peer=1", 1, "1")), ("ping_pong_2_cpus",), 2),
-    Boot("vcpus", (("bench", "run=vcpus", 14, "0"),), ("start_16", "start_32", "start_64", "vcpu_ipi")),
-    Boot("vcpus-2-cpus", (("bench", "run=vcpus two-cpus", 2, "0-1"),), ("vcpu_ipi_2_cpus",), 2),
+    Boot("alone", (Guest("bench", "run=alone"),), (
+        Row("cpuid", "CPUID leaf 0"),
+        Row("rdmsr", "RDMSR of APIC_BASE"),
+        Row("port_in", "IN from a port that nobody has"),
+        Row("apic_read", "local APIC register, by its page"),
+        Row("null_hypercall", "xen_version: the null hypercall"),
+        Row("unknown_hypercall", "hypercall 62: there is none"),
+        Row("yield", "SCHEDOP_yield, nobody else there"),
+        Row("set_timer", "VCPUOP_set_singleshot_timer"),
+        Row("timer_wake", "from a timer's deadline to the end of its upcall"),
+        Row("populate_1", "decrease_reservation and populate_physmap, one page"),
+        Row("populate_512", "the same, 512 pages in a call", 512),
+        Row("event_polled", "event sent to a port of one's own, until it is pending"),
+        Row("event_upcall", "the same, to the end of the upcall"),
+    )),
+    Boot("peer", (SERVE, Guest("bench", "run=peer peer=1")), (
+        Row("ping_pong", "event to another domain and back, both on one CPU"),
+        Row("grant_copy_64", "grant copy of 64 bytes"),
+        Row("grant_copy_4096", "grant copy of a page"),
+        Row("grant_copy_64_x32", "32 grant copies of 64 bytes in a call", 32),
+        Row("grant_copy_4096_x32", "32 grant copies of a page in a call", 32),
+        Row("grant_map_1", "map and unmap another domain's page"),
+        Row("grant_map_16", "the same, 16 in a call", 16),
+        Row("grant_map_256", "the same, 256 in a call", 256),
+    )),
+    Boot("peer-2-cpus", (SERVE, Guest("bench", "run=peer two-cpus peer=1", cpus="1")), (
+        Row("ping_pong_2_cpus", "event to another domain and back, on two CPUs"),
+    ), 2),
+    Boot("vcpus", (Guest("bench", "run=vcpus", 14),), (
+        Row("start_16", "VCPUOP_initialise and up, to the first instruction: real mode", once=True),
+        Row("start_32", "the same: 32-bit mode", once=True),
+        Row("start_64", "the same: 64-bit mode", only_64=True, once=True),
+        Row("vcpu_ipi", "event to another vCPU on the same CPU, until it runs"),
+    )),
+    Boot("vcpus-2-cpus", (Guest("bench", "run=vcpus two-cpus", 2, "0-1"),), (
+        Row("vcpu_ipi_2_cpus", "the same, on another CPU"),
+    ), 2),
 )
 
 
-def boot_of(row, width):
+def boot_of(name, width):
     for boot in BOOTS:
-        if row in boot.rows and (row != "start_64" or width == "64"):
+        if any(row.name == name for row in boot.rows_of(width)):
             return boot
-    raise KeyError(row)
+    raise KeyError(name)
+
+
+def all_rows(width):
+    return tuple(row for boot in BOOTS for row in boot.rows_of(width))

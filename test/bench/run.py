@@ -1,62 +1,181 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures Bulkhead."""
+"""Measures Bulkhead in instructions per operation: boots the benchmark guests in the emulator, where one tick of the time-stamp counter is one
+instruction and a run is the same to the byte, prints a table and writes bench/results.json and the chart of docs/performance.md.
+
+Without options every row is measured, in a 64-bit and in a 32-bit guest, and compared with bench/baseline.json: a row that grew by more than 3 % is an
+error. Ends with `N passed, N failed`: one for each row."""
 
 import argparse
+import concurrent.futures
+import json
 import os
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(REPOSITORY, "test", "system"))
 
+import fair
 import profile
+import results
 import rows
+from machine import Failure
 from run import Runner
 
+COMPONENTS = ("root", "memory", "grant", "event", "console", "domain", "vcpu")
+BASELINE = os.path.join(REPOSITORY, "bench", "baseline.json")
 
-def profile_row(runner, options):
-    boot = rows.boot_of(options.profile, options.width)
-    programs = [profile.Program("kernel", os.path.join(options.build, "kernel", "bulkhead-kernel.elf"))]
-    for name in ("root", "memory", "grant", "event", "console", "domain", "vcpu"):
-        programs.append(profile.Program(name, os.path.join(options.build, "components", f"{name}.elf")))
-    guest = profile.Program("guest", os.path.join(options.build, "guests", f"bench{options.width}.elf"))
-    log = os.path.join(options.build, "bench", "profile.log")
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    if os.path.exists(log):  # QEMU would append
+
+class Bench:
+    def __init__(self, options):
+        self._options = options
+        options.trace = options.gdb = False
+        self._runner = Runner(options)
+
+    def measure(self, boot, width):
+        """{row: figures} of one boot."""
+        streams = self._runner.boot(boot.case(width))
+        found = results.parse("\n".join(streams.values()))
+        missing = [row.name for row in boot.rows_of(width) if row.name not in found]
+        if missing:
+            raise Failure(f"{boot.name} ({width}-bit) did not measure {', '.join(missing)}")
+        return {row.name: found[row.name] for row in boot.rows_of(width)}
+
+    def record(self, row, width, seconds):
+        """{address: instructions} while that row is repeated, and how many samples were taken meanwhile."""
+        log = os.path.join(self._options.build, "bench", f"{row}-{width}.log")
+        os.makedirs(os.path.dirname(log), exist_ok=True)
+        if os.path.exists(log):  # QEMU would append
+            os.unlink(log)
+
+        def play(_, machine):
+            machine.expect("log", "bench: profiling")
+            machine.run_for(1)
+            profile.record(machine, log, seconds)
+
+        boot = rows.boot_of(row, width)
+        self._runner.boot(boot.case(width, f"profile={row}"), play)
+        counts = profile.count(log)
         os.unlink(log)
+        guest = profile.Program("guest", os.path.join(self._options.build, "guests", f"bench{width}.elf"))
+        return counts, counts.get(guest.address_of("Samples::add"), 0)
 
-    def play(case, machine):
-        machine.expect("log", "bench: profiling")
-        machine.run_for(1)
-        profile.record(machine, log, options.seconds)
+    def programs(self):
+        paths = [("kernel", os.path.join(self._options.build, "kernel", "bulkhead-kernel.elf"))]
+        paths += [(name, os.path.join(self._options.build, "components", f"{name}.elf")) for name in COMPONENTS]
+        return [profile.Program(name, path) for name, path in paths]
 
-    runner.boot(boot.case(options.width, f"profile={options.profile}"), play)
-    counts = profile.count(log)
-    if not options.keep:
-        os.unlink(log)
-    profile.print_profile(counts, programs, guest.address_of("Samples::add"), options.lines, options.by_line)
+    def costs(self, row, width):
+        """Of one sample. A sample of some rows takes seconds, one step at a time."""
+        for seconds in (1, 10):
+            counts, samples = self.record(row, width, seconds)
+            if samples != 0:
+                return profile.hardware_costs(counts, samples, self.programs()[0])
+        raise Failure(f"{row}: not one sample in ten seconds")
+
+
+def sizes(build):
+    """Bytes of code, constants and data that are loaded, of kernel and components."""
+    result = {}
+    for name, path in [("kernel", os.path.join(build, "kernel", "bulkhead-kernel.elf"))] + [
+            (name, os.path.join(build, "components", f"{name}.elf")) for name in COMPONENTS]:
+        text, data, bss = subprocess.run(["size", path], capture_output=True, text=True, check=True).stdout.splitlines()[1].split()[:3]
+        result[name] = {"text": int(text), "data": int(data), "bss": int(bss)}
+    return result
+
+
+def load(path):
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def save(path, value):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1, sort_keys=True)
+        file.write("\n")
+    os.rename(path + ".new", path)
+
+
+def measure_all(bench, jobs):
+    found = {width: {} for width in rows.WIDTHS}
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        runs = {pool.submit(bench.measure, boot, width): width for boot in rows.BOOTS for width in rows.WIDTHS}
+        for run in concurrent.futures.as_completed(runs):
+            found[runs[run]].update(run.result())
+    return found
+
+
+def report(found, peer, costs, out):
+    for width in rows.WIDTHS:
+        out.write(f"\n{width}-bit guest, instructions per operation:\n\n")
+        out.write(results.table(rows.all_rows(width), width, found[width], peer.get(width, {}), fair.FIGURES, costs.get(width, {})))
+
+
+def gate(found):
+    baseline = load(BASELINE)
+    problems = results.compare(found, baseline)
+    for problem in problems:
+        print(f"FAIL  {problem}")
+    for better in results.improved(found, baseline):
+        print(f"      {better}: renew the baseline (--write-baseline)")
+    total = sum(len(figures) for figures in found.values())
+    print(f"{max(0, total - len(problems))} passed, {len(problems)} failed")
+    return 1 if problems or not total else 0
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(prog="./bulkhead bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.path.join(REPOSITORY, "build", "out"), help=argparse.SUPPRESS)
+    parser.add_argument("--guests", default=os.path.join(REPOSITORY, "build", "deps", "guests"), help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int, default=2, help="machines at once")
+    parser.add_argument("--patience", type=float, default=3, help="multiplies every time limit")
+    parser.add_argument("--gate", action="store_true", help="only measure and compare with the baseline")
+    parser.add_argument("--write-baseline", action="store_true", help="what is measured is the baseline from now on")
+    parser.add_argument("--profile", metavar="ROW", help="say where that row's instructions go, by function, instead")
+    parser.add_argument("--width", default="64", choices=rows.WIDTHS, help="of the guest that is profiled")
+    parser.add_argument("--seconds", type=float, default=3, help="how long to record a profile")
+    parser.add_argument("--lines", type=int, default=40, help="of the profile")
+    parser.add_argument("--by-line", action="store_true", help="profile by source line")
+    options = parser.parse_args()
+    known = [row.name for row in rows.all_rows(options.width) if not row.once]
+    if options.profile and options.profile not in known:
+        parser.error(f"no row {options.profile} of {options.width}-bit guests can be repeated and profiled; there are: {', '.join(known)}")
+    options.build = os.path.abspath(options.build)
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default=os.path.join(REPOSITORY, "build", "out"))
-    parser.add_argument("--guests", default=os.path.join(REPOSITORY, "build", "deps", "guests"))
-    parser.add_argument("--width", default="64", choices=("64", "32"))
-    parser.add_argument("--profile", metavar="ROW")
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--lines", type=int, default=40)
-    parser.add_argument("--by-line", action="store_true")
-    parser.add_argument("--keep", action="store_true")
-    options = parser.parse_args()
-    options.trace = options.gdb = False
-    options.patience = 3
-    runner = Runner(options)
+    options = parse_options()
+    bench = Bench(options)
     if options.profile:
-        profile_row(runner, options)
+        counts, samples = bench.record(options.profile, options.width, options.seconds)
+        if samples == 0:
+            raise Failure(f"{options.profile}: no sample was seen from beginning to end: let it record for longer (--seconds)")
+        profile.print_profile(counts, samples, bench.programs(), options.lines, options.by_line)
         return 0
-    return 1
+    found = measure_all(bench, options.jobs)
+    if options.write_baseline:
+        save(BASELINE, found)
+    if options.gate:
+        return gate(found)
+    costs = {width: {row.name: bench.costs(row.name, width) for row in rows.all_rows(width) if not row.once} for width in rows.WIDTHS}
+    old = load(os.path.join(REPOSITORY, "bench", "results.json"))
+    peer = old.get("xen", {})
+    save(os.path.join(REPOSITORY, "bench", "results.json"),
+         {"bulkhead": found, "xen": peer, "fair xen": fair.FIGURES, "costs": costs, "image bytes": sizes(options.build)})
+    with open(os.path.join(REPOSITORY, "docs", "performance.svg"), "w", encoding="utf-8") as file:
+        file.write(results.chart(rows.all_rows("64"), found["64"], fair.FIGURES, "64-bit PVH guest", "Xen 4.17 with the stand-in for NRIP save"))
+    report(found, peer, costs, sys.stdout)
+    return gate(found)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        sys.exit(f"bench: {failure}")

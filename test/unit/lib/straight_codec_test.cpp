@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The straight-line codecs of the messages between components: nanopb is what they must agree with, byte for byte, and
-// in what they refuse.
+// in what they refuse (REQ-PERF-002).
 #include <cstring>
 #include <random>
 #include <vector>

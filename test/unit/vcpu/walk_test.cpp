@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <random>
 #include <vector>
-
 #include <catch2/catch.hpp>
 
 #include "guest_access.hpp"
@@ -328,7 +328,7 @@ TEST_CASE("copies cross pages whole or not at all") {
     ram.put64(0x4000 + 3 * 8, 0x8000 | p);
     std::memset(ram.bytes + 0x7000, 0xaa, 0x3000);
     const VcpuState state = with_paging(four_level);
-        GuestAccess access{ram.memory, state};
+    GuestAccess access{ram.memory, state};
     const std::uint64_t value = 0x1122'3344'5566'7788;
     REQUIRE(access.put(0x1ffc, value));
     CHECK(ram.get32(0x9ffc) == 0x5566'7788);
@@ -414,4 +414,88 @@ TEST_CASE("guest memory: ranges, overlays, bounds") {
     CHECK(memory.has_room_for_overlay(Gfn{100}));
     CHECK_FALSE(memory.set_overlay(Gfn{1}, other));
     CHECK(memory.page(Gfn{1}) == ram.bytes + 0x1000);
+}
+
+TEST_CASE("a page that was found counts until the memory changes", "[REQ-PERF-003]") {
+    Ram ram;
+    std::vector<std::uint64_t> holes(64);
+    ram.memory.set_hole_bits(holes.data());
+    ram.put64(0x1000, 0x2000 | p | w | u);
+    ram.put64(0x2000, 0x3000 | p | w | u);
+    ram.put64(0x3000, 0x4000 | p | w | u);
+    ram.put64(0x4000 + 1 * 8, 0x9000 | p | w);
+    ram.put64(0x4000 + 2 * 8, 0x7000 | p);
+    const VcpuState state = with_paging(four_level);
+    GuestAccess access{ram.memory, state};
+    std::uint32_t value = 0;
+    REQUIRE(access.get(0x1000, value));
+    ram.put64(0x4000 + 1 * 8, 0x8000 | p | w); // as from another vCPU, whose TLB entry lives as long
+    ram.put32(0x8000, 0x8888);
+    REQUIRE(access.get(0x1000, value));
+    CHECK(value == 0);
+    SECTION("reading a page does not make it writable") {
+        REQUIRE(access.get(0x2000, value));
+        CHECK_FALSE(access.writable(0x2000, 4));
+        CHECK_FALSE(access.put(0x2000, value));
+    }
+    SECTION("writing sets the dirty bit, though reading came first") {
+        GuestAccess other{ram.memory, state};
+        REQUIRE(other.get(0x1000, value));
+        CHECK((ram.get64(0x4000 + 1 * 8) & 0x40) == 0);
+        REQUIRE(other.put(0x1000, value));
+        CHECK((ram.get64(0x4000 + 1 * 8) & 0x40) != 0);
+    }
+    SECTION("a page that is taken away is gone") {
+        (void)ram.memory.take_away(Gfn{9});
+        REQUIRE(access.get(0x1000, value)); // looked up again
+        CHECK(value == 0x8888);
+        (void)ram.memory.take_away(Gfn{8});
+        CHECK_FALSE(access.get(0x1000, value));
+    }
+    SECTION("another call looks for itself") {
+        GuestAccess other{ram.memory, state};
+        REQUIRE(other.get(0x1000, value));
+        CHECK(value == 0x8888);
+    }
+}
+
+TEST_CASE("what is at a frame is found the same way whatever else there is", "[REQ-PERF-003]") {
+    constexpr std::uint64_t pages = 64;
+    std::vector<std::uint8_t> bytes(pages * page_size);
+    std::vector<std::uint8_t> over(pages * page_size);
+    std::vector<std::uint64_t> holes(1);
+    GuestMemory memory;
+    REQUIRE(memory.add_ram(GuestPhys{0}, pages * page_size, bytes.data()));
+    memory.set_hole_bits(holes.data());
+    std::vector<bool> has_ram(pages, true);
+    std::map<std::uint64_t, std::uint8_t*> overlays;
+    std::mt19937_64 random{7};
+    for (int i = 0; i < 5000; ++i) {
+        const std::uint64_t gfn = random() % pages;
+        switch (random() % 4) {
+        case 0:
+            (void)memory.take_away(Gfn{gfn});
+            has_ram[gfn] = false;
+            break;
+        case 1:
+            memory.put_back(Gfn{gfn});
+            has_ram[gfn] = true;
+            break;
+        case 2:
+            if (overlays.size() < 8) {
+                REQUIRE(memory.set_overlay(Gfn{gfn}, over.data() + gfn * page_size));
+                overlays[gfn] = over.data() + gfn * page_size;
+            }
+            break;
+        default:
+            memory.clear_overlay(Gfn{gfn});
+            overlays.erase(gfn);
+            break;
+        }
+        for (std::uint64_t at = 0; at <= pages; ++at) {
+            std::uint8_t* expected = at < pages && has_ram[at] ? bytes.data() + at * page_size : nullptr;
+            expected = overlays.contains(at) ? overlays[at] : expected;
+            REQUIRE(memory.page(Gfn{at}) == expected);
+        }
+    }
 }

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a benchmark run found: read from what guests say, compared with a baseline, written as JSON, table and chart. Nothing here runs anything."""
+
+import re
+
+TOLERANCE = 0.03  # a row may grow by that
+LINE = re.compile(r"bench: (\w+) (\d+) (\d+) (\d+) (\d+)\s*$", re.MULTILINE)
+
+
+def parse(text):
+    """{row: {min, median, max, samples}}"""
+    return {m.group(1): {"min": int(m.group(2)), "median": int(m.group(3)), "max": int(m.group(4)), "samples": int(m.group(5))}
+            for m in LINE.finditer(text)}
+
+
+def compare(found, baseline):
+    """What is wrong: rows that grew, rows that are missing on either side. `found`, `baseline`: {width: {row: figures}}."""
+    problems = []
+    for width in sorted(set(found) | set(baseline)):
+        now, before = found.get(width, {}), baseline.get(width, {})
+        for row in sorted(set(now) | set(before)):
+            if row not in now:
+                problems.append(f"{row} ({width}-bit) was not measured")
+            elif row not in before:
+                problems.append(f"{row} ({width}-bit) is not in the baseline")
+            elif now[row]["median"] > before[row]["median"] * (1 + TOLERANCE):
+                growth = 100 * (now[row]["median"] / before[row]["median"] - 1)
+                problems.append(f"{row} ({width}-bit) grew by {growth:.1f} %: {before[row]['median']} -> {now[row]['median']} instructions")
+    return problems
+
+
+def improved(found, baseline):
+    """Rows that shrank by more than the tolerance: the baseline is to be renewed, or they may grow back unseen."""
+    return [f"{row} ({width}-bit): {baseline[width][row]['median']} -> {figures['median']}"
+            for width, rows in sorted(found.items()) for row, figures in sorted(rows.items())
+            if row in baseline.get(width, {}) and figures["median"] < baseline[width][row]["median"] * (1 - TOLERANCE)]
+
+
+def cell(figures, operations):
+    if figures is None:
+        return "", ""
+    def one(value):
+        return f"{value / operations:,.0f}"
+    return one(figures["min"]), one(figures["median"])
+
+
+def table(rows, width, bulkhead, peer, fair, costs):
+    """Markdown. `rows`: of rows.py; `bulkhead`, `peer`, `fair`: {row: figures}; `costs`: {row: {crossings, switches}}. Per operation."""
+    head = ["operation", "Bulkhead min", "median", "Xen min", "median", "fair Xen min", "median", "fair Xen / Bulkhead", "crossings", "address-space switches"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for row in rows:
+        ours = bulkhead.get(row.name)
+        theirs = peer.get(row.name)
+        estimate = fair.get(row.name) if width == "64" else None
+        best = estimate or theirs
+        ratio = f"{best['min'] / ours['min']:.1f}" if ours and best and ours["min"] else ""
+        cost = costs.get(row.name)
+        crossings, switches = (f"{cost['crossings'] / row.operations:.1f}", f"{cost['switches'] / row.operations:.1f}") if cost else ("", "")
+        name = row.what + (f" (per operation, {row.operations} in a call)" if row.operations > 1 else "")
+        lines.append("| " + " | ".join([name, *cell(ours, row.operations), *cell(theirs, row.operations), *cell(estimate, 1), ratio, crossings, switches]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def chart(rows, bulkhead, peer, title, peer_name):
+    """An SVG: a pair of bars for each row that both have, as long as the logarithm of their instructions."""
+    import math
+    shown = [row for row in rows if row.name in bulkhead and row.name in peer]
+    left, unit, height = 380, 90, 34
+    def length(value):
+        return unit * max(0.0, math.log10(max(value, 1)) - 1)
+    width = left + unit * 6
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{60 + height * len(shown)}" font-family="sans-serif" font-size="12">',
+             f'<text x="10" y="20" font-size="14">{title}</text>',
+             f'<text x="10" y="38"><tspan fill="#2563eb">■ Bulkhead</tspan>  <tspan fill="#9ca3af">■ {peer_name}</tspan>  instructions, logarithmic</text>']
+    for i, row in enumerate(shown):
+        y = 50 + height * i
+        ours, theirs = bulkhead[row.name]["min"] / row.operations, peer[row.name]["min"] / row.operations
+        parts.append(f'<text x="{left - 8}" y="{y + 17}" text-anchor="end">{row.what}</text>')
+        for value, colour, offset in ((ours, "#2563eb", 2), (theirs, "#9ca3af", 15)):
+            parts.append(f'<rect x="{left}" y="{y + offset}" width="{length(value):.1f}" height="12" fill="{colour}"/>')
+            parts.append(f'<text x="{left + length(value) + 4:.1f}" y="{y + offset + 10}" font-size="10">{value:,.0f}</text>')
+    parts.append("</svg>")
+    return "\n".join(parts) + "\n"

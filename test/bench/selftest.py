@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the benchmark's own parts (REQ-PERF-001): what it reads, and what its gate refuses."""
+
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
+
+import results
+import rows
+
+
+def figures(median):
+    return {"min": median, "median": median, "max": median, "samples": 10}
+
+
+class Parsing(unittest.TestCase):
+    def test_reads_what_a_guest_says(self):
+        text = "[bench log] bench: cpuid 690 692 700 1000\nbench: done\n(d3) bench: rdmsr 1 2 3 4\r\n"
+        self.assertEqual(results.parse(text), {"cpuid": {"min": 690, "median": 692, "max": 700, "samples": 1000},
+                                               "rdmsr": {"min": 1, "median": 2, "max": 3, "samples": 4}})
+
+    def test_takes_no_half_line(self):
+        self.assertEqual(results.parse("bench: cpuid 690 692\nbench: FAIL cpuid\n"), {})
+
+
+class Gate(unittest.TestCase):
+    baseline = {"64": {"cpuid": figures(1000)}}
+
+    def compare(self, median):
+        return results.compare({"64": {"cpuid": figures(median)}}, self.baseline)
+
+    def test_lets_small_changes_pass(self):
+        self.assertEqual(self.compare(1030), [])
+        self.assertEqual(self.compare(500), [])
+
+    def test_refuses_growth(self):
+        self.assertEqual(self.compare(1031), ["cpuid (64-bit) grew by 3.1 %: 1000 -> 1031 instructions"])
+
+    def test_refuses_rows_that_are_gone_or_new(self):
+        self.assertEqual(results.compare({}, self.baseline), ["cpuid (64-bit) was not measured"])
+        found = {"64": {"cpuid": figures(1000), "rdmsr": figures(1)}}
+        self.assertEqual(results.compare(found, self.baseline), ["rdmsr (64-bit) is not in the baseline"])
+
+    def test_names_rows_that_shrank(self):
+        self.assertEqual(results.improved({"64": {"cpuid": figures(900)}}, self.baseline), ["cpuid (64-bit): 1000 -> 900"])
+
+
+class Rows(unittest.TestCase):
+    def test_names_are_unique(self):
+        for width in rows.WIDTHS:
+            names = [row.name for row in rows.all_rows(width)]
+            self.assertEqual(len(names), len(set(names)))
+
+    def test_each_is_found(self):
+        for width in rows.WIDTHS:
+            for row in rows.all_rows(width):
+                self.assertIn(row, rows.boot_of(row.name, width).rows)
+
+    def test_the_table_is_per_operation(self):
+        row = rows.Row("many", "many at once", 10)
+        text = results.table((row,), "64", {"many": figures(1000)}, {"many": figures(2500)}, {}, {"many": {"crossings": 40, "switches": 20}})
+        self.assertIn("| many at once (per operation, 10 in a call) | 100 | 100 | 250 | 250 |  |  | 2.5 | 4.0 | 2.0 |", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
