@@ -106,6 +106,7 @@ void receive(Thread& handler, std::uint64_t deadline) {
     while (Thread* const next = handler.first_queued) {
         queue_remove(handler, *next);
         if (begin(handler, *next)) {
+            arch::this_cpu().stale = true; // it works on, but somebody else pays
             return;
         }
     }

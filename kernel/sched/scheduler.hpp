@@ -19,7 +19,7 @@ void account(Cpu& cpu);
 Thread* choose_anew(Cpu& cpu);
 inline Thread* choose(Cpu& cpu) {
     Thread* const current = cpu.current;
-    const bool goes_on = !cpu.stale && current != nullptr && current == cpu.payer && current->runnable();
+    const bool goes_on = !cpu.stale && cpu.payer != nullptr && current != nullptr && current->runnable();
     return goes_on ? current : choose_anew(cpu);
 }
 
