@@ -61,6 +61,25 @@ def table(rows, width, bulkhead, peer, fair, costs):
     return "\n".join(lines) + "\n"
 
 
+def sizes_table(sizes):
+    """Markdown: what of each program is loaded."""
+    lines = ["| program | code and constants | data | zeroed |", "|---|---|---|---|"]
+    lines += [f"| {name} | {part['text']:,} | {part['data']:,} | {part['bss']:,} |" for name, part in sorted(sizes.items(), key=lambda item: (item[0] != "kernel", item[0]))]
+    return "\n".join(lines) + "\n"
+
+
+def document(widths, rows_of, results):
+    """docs/performance-results.md."""
+    parts = ["<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Results of the benchmark\n\nWritten by `./bulkhead bench` from `bench/results.json`; do not edit. "
+             "[performance.md](performance.md) says what the columns are.\n"]
+    for width in widths:
+        parts.append(f"\n## {width}-bit guest\n\nInstructions per operation.\n\n" +
+                     table(rows_of(width), width, results["bulkhead"].get(width, {}), results["xen"].get(width, {}), results["fair xen"],
+                           results["costs"].get(width, {})))
+    parts.append("\n## Sizes in bytes\n\n" + sizes_table(results["image bytes"]))
+    return "".join(parts)
+
+
 def chart(rows, bulkhead, peer, title, peer_name):
     """An SVG: a pair of bars for each row that both have, as long as the logarithm of their instructions."""
     import math

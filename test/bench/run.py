@@ -25,6 +25,7 @@ from machine import Failure
 from run import Runner
 
 COMPONENTS = ("root", "memory", "grant", "event", "console", "domain", "vcpu")
+RESULTS = os.path.join(REPOSITORY, "bench", "results.json")
 BASELINE = os.path.join(REPOSITORY, "bench", "baseline.json")
 
 
@@ -110,10 +111,15 @@ def measure_all(bench, jobs):
     return found
 
 
-def report(found, peer, costs, out):
-    for width in rows.WIDTHS:
-        out.write(f"\n{width}-bit guest, instructions per operation:\n\n")
-        out.write(results.table(rows.all_rows(width), width, found[width], peer.get(width, {}), fair.FIGURES, costs.get(width, {})))
+def write_documents():
+    """Table and chart in docs/, from the results; returns the table."""
+    kept = load(RESULTS)
+    text = results.document(rows.WIDTHS, rows.all_rows, kept)
+    with open(os.path.join(REPOSITORY, "docs", "performance-results.md"), "w", encoding="utf-8") as file:
+        file.write(text)
+    with open(os.path.join(REPOSITORY, "docs", "performance.svg"), "w", encoding="utf-8") as file:
+        file.write(results.chart(rows.all_rows("64"), kept["bulkhead"]["64"], kept["fair xen"], "64-bit PVH guest", "Xen 4.17 with a stand-in for NRIP save"))
+    return text
 
 
 def gate(found):
@@ -141,6 +147,7 @@ def parse_options():
     parser.add_argument("--seconds", type=float, default=3, help="how long to record a profile")
     parser.add_argument("--lines", type=int, default=40, help="of the profile")
     parser.add_argument("--by-line", action="store_true", help="profile by source line")
+    parser.add_argument("--write-documents", action="store_true", help="only write docs/ anew from bench/results.json")
     options = parser.parse_args()
     known = [row.name for row in rows.all_rows(options.width) if not row.once]
     if options.profile and options.profile not in known:
@@ -151,6 +158,9 @@ def parse_options():
 
 def main():
     options = parse_options()
+    if options.write_documents:
+        write_documents()
+        return 0
     bench = Bench(options)
     if options.profile:
         counts, samples = bench.record(options.profile, options.width, options.seconds)
@@ -164,13 +174,9 @@ def main():
     if options.gate:
         return gate(found)
     costs = {width: {row.name: bench.costs(row.name, width) for row in rows.all_rows(width) if not row.once} for width in rows.WIDTHS}
-    old = load(os.path.join(REPOSITORY, "bench", "results.json"))
-    peer = old.get("xen", {})
-    save(os.path.join(REPOSITORY, "bench", "results.json"),
-         {"bulkhead": found, "xen": peer, "fair xen": fair.FIGURES, "costs": costs, "image bytes": sizes(options.build)})
-    with open(os.path.join(REPOSITORY, "docs", "performance.svg"), "w", encoding="utf-8") as file:
-        file.write(results.chart(rows.all_rows("64"), found["64"], fair.FIGURES, "64-bit PVH guest", "Xen 4.17 with the stand-in for NRIP save"))
-    report(found, peer, costs, sys.stdout)
+    peer = load(RESULTS).get("xen", {})
+    save(RESULTS, {"bulkhead": found, "xen": peer, "fair xen": fair.FIGURES, "costs": costs, "image bytes": sizes(options.build)})
+    print(write_documents())
     return gate(found)
 
 

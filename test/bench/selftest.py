@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the benchmark's own parts (REQ-PERF-001): what it reads, and what its gate refuses."""
 
+import json
 import os
 import sys
 import unittest
@@ -64,6 +65,16 @@ class Rows(unittest.TestCase):
         row = rows.Row("many", "many at once", 10)
         text = results.table((row,), "64", {"many": figures(1000)}, {"many": figures(2500)}, {}, {"many": {"crossings": 40, "switches": 20}})
         self.assertIn("| many at once (per operation, 10 in a call) | 100 | 100 | 250 | 250 |  |  | 2.5 | 4.0 | 2.0 |", text)
+
+
+class Documents(unittest.TestCase):
+    def test_are_what_the_results_say(self):
+        """docs/performance-results.md is written from bench/results.json: ./bulkhead bench --write-documents."""
+        repository = os.path.dirname(os.path.dirname(HERE))
+        with open(os.path.join(repository, "bench", "results.json"), encoding="utf-8") as file:
+            kept = json.load(file)
+        with open(os.path.join(repository, "docs", "performance-results.md"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), results.document(rows.WIDTHS, rows.all_rows, kept))
 
 
 if __name__ == "__main__":
