@@ -54,10 +54,10 @@ SMP_CASES = (
         timeout=90,
     ),
     *(BootCase(
-        f"linux-{kernel}-{vcpus}-vcpus", LINUX_REQUIREMENTS, (linux(vcpus, kernel, memory, cpus),), linux_steps(vcpus),
+        f"linux-{kernel}-{vcpus}-vcpus{'-one-cpu' if smp == 1 else ''}", LINUX_REQUIREMENTS, (linux(vcpus, kernel, memory, cpus),), linux_steps(vcpus),
         machine=Machine(smp=smp, memory=512), timeout=480, slow=True,
     ) for kernel, vcpus, memory, cpus, smp in (
-        ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2), ("cloud", 4, 192, "0-1", 2))),
+        ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2), ("cloud", 4, 192, "0-1", 2), ("cloud", 4, 192, "0", 1))),
     BootCase(
         "smp-monitor-crash",
         ("REQ-SMP-007", "REQ-COMP-003"),
