@@ -8,7 +8,8 @@ LINUX_REQUIREMENTS = ("REQ-SMP-005", "REQ-SMP-007")
 
 
 def linux(vcpus, kernel, memory, cpus):
-    return Domain("linux", f"{kernel}/vmlinuz", "console=hvc0 quiet bh.name=linux bh.run=smp", memory, ramdisk="initramfs.cpio", vcpus=vcpus, cpus=cpus)
+    ramdisk = "initramfs-i386.cpio" if kernel == "686" else "initramfs.cpio"
+    return Domain("linux", f"{kernel}/vmlinuz", "console=hvc0 quiet bh.name=linux bh.run=smp", memory, ramdisk=ramdisk, vcpus=vcpus, cpus=cpus)
 
 
 def linux_steps(vcpus):
@@ -57,7 +58,8 @@ SMP_CASES = (
         f"linux-{kernel}-{vcpus}-vcpus{'-one-cpu' if smp == 1 else ''}", LINUX_REQUIREMENTS, (linux(vcpus, kernel, memory, cpus),), linux_steps(vcpus),
         machine=Machine(smp=smp, memory=512), timeout=480, slow=True,
     ) for kernel, vcpus, memory, cpus, smp in (
-        ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2), ("cloud", 4, 192, "0-1", 2), ("cloud", 4, 192, "0", 1))),
+        ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2), ("cloud", 4, 192, "0-1", 2), ("cloud", 4, 192, "0", 1),
+        ("686", 2, 192, "0-1", 2), ("686", 4, 192, "0-1", 2))),
     BootCase(
         "smp-monitor-crash",
         ("REQ-SMP-007", "REQ-COMP-003"),
