@@ -39,7 +39,9 @@ bool injecting_callback(const Domain& d, const Vcpu& v) {
 } // namespace
 
 void collect_mail(Vcpu& v) {
-    v.mail.collect([&](std::uint8_t vector) { v.lapic.request(vector); }, [&] { v.lapic.request_nmi(); });
+    // The kernel drops a vCPU's translations whenever it is handed registers that decide about paging.
+    v.mail.collect([&](std::uint8_t vector) { v.lapic.request(vector); }, [&] { v.lapic.request_nmi(); },
+                   [&] { v.touch(VcpuGroups::mode); });
 }
 
 void offer_interrupt(const Domain& d, Vcpu& v) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What other threads of the monitor may put before a vCPU without the lock and while it runs: interrupt vectors and an
-// NMI. Its own thread takes them out. It must not know: how they get into the guest.
+// What other threads of the monitor may put before a vCPU without the lock and while it runs: interrupt vectors, an
+// NMI, and that its translations are old. Its own thread takes them out. It must not know: how they get into the guest.
 #pragma once
 
 #include <atomic>
@@ -20,8 +20,15 @@ public:
         news_.store(true, std::memory_order_release);
     }
 
-    /// Takes everything: calls `each(vector)` for every vector once, in no order, and `nmi()`.
-    template <typename Each, typename Nmi> void collect(Each&& each, Nmi&& nmi) {
+    void post_flush() {
+        flush_.store(true, std::memory_order_relaxed);
+        news_.store(true, std::memory_order_release);
+    }
+    /// Whether one is still to be taken out.
+    bool flush_waits() const { return flush_.load(std::memory_order_acquire); }
+
+    /// Takes everything: calls `each(vector)` for every vector once, in no order, and `nmi()`, `flush()`.
+    template <typename Each, typename Nmi, typename Flush> void collect(Each&& each, Nmi&& nmi, Flush&& flush) {
         if (!news_.load(std::memory_order_relaxed) || !news_.exchange(false, std::memory_order_acquire)) {
             return;
         }
@@ -34,15 +41,19 @@ public:
         if (nmi_.exchange(false, std::memory_order_acquire)) {
             nmi();
         }
+        if (flush_.exchange(false, std::memory_order_acq_rel)) {
+            flush();
+        }
     }
     void clear() {
-        collect([](std::uint8_t) {}, [] {});
+        collect([](std::uint8_t) {}, [] {}, [] {});
     }
 
 private:
     static constexpr std::uint32_t words = 8;
     std::atomic<std::uint32_t> vectors_[words]{};
     std::atomic<bool> nmi_{false};
+    std::atomic<bool> flush_{false};
     std::atomic<bool> news_{false}; ///< set last, taken first: an item without it is seen the next time
 };
 

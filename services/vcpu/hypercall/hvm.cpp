@@ -2,6 +2,7 @@
 // HYPERVISOR_hvm_op (public/hvm/hvm_op.h, params.h): the parameters that a guest may see and set.
 // It must not know: how the callback gets into the guest.
 #include "argument.hpp"
+#include "continuation.hpp"
 
 #include <guest_hvm.layout.hpp>
 
@@ -155,7 +156,40 @@ xen::Result altp2m(Call&) {
     return -XEN_EOPNOTSUPP;
 }
 
+/// Whether the vCPU may still be running its guest's instructions by translations that were to go. One that sleeps or
+/// is down takes its mail before it runs again.
+bool may_use_old_translations(const Vcpu& v) {
+    return v.mail.flush_waits() && v.power.up && v.sleep == Sleep::awake;
+}
+
+/// All vCPUs' translations are gone when the guest goes on (public/hvm/hvm_op.h, HVMOP_flush_tlbs).
+xen::Result flush_tlbs(Call& call) {
+    Domain& d = call.d;
+    if (call.arg[1] != 0) {
+        return -XEN_EINVAL;
+    }
+    bool told = false;
+    if (!resume(call, told)) {
+        told = true;
+        call.v.touch(VcpuGroups::mode);
+        for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
+            if (Vcpu& other = d.vcpus[i]; &other != &call.v) {
+                other.mail.post_flush();
+                d.kick(other);
+            }
+        }
+    }
+    for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
+        if (const Vcpu& other = d.vcpus[i]; &other != &call.v && may_use_old_translations(other)) {
+            call.v.yield = true;                              // it may need this very CPU to leave its guest
+            return suspend_now(call, told) ? 0 : -XEN_ENOMEM; // too many calls are under way to wait in one more
+        }
+    }
+    return 0;
+}
+
 constexpr Operation operations[] = {
+    {HVMOP_flush_tlbs, flush_tlbs},
     {HVMOP_set_param, set_param},
     {HVMOP_get_param, get_param},
     {HVMOP_set_evtchn_upcall_vector, set_upcall_vector},

@@ -133,7 +133,7 @@ TEST_CASE("the mailbox gives every vector once, whoever posts meanwhile") {
         done = true;
     }};
     const auto collect = [&] {
-        mail.collect([&](std::uint8_t vector) { taken[vector] = posted[vector].load(); }, [&] { ++nmis; });
+        mail.collect([&](std::uint8_t vector) { taken[vector] = posted[vector].load(); }, [&] { ++nmis; }, [] {});
     };
     while (!done) {
         collect();
@@ -146,5 +146,5 @@ TEST_CASE("the mailbox gives every vector once, whoever posts meanwhile") {
     }
     mail.post(77);
     mail.clear();
-    mail.collect([](std::uint8_t) { FAIL("cleared"); }, [] {});
+    mail.collect([](std::uint8_t) { FAIL("cleared"); }, [] {}, [] {});
 }

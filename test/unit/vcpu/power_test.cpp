@@ -6,8 +6,11 @@
 #include <catch2/catch.hpp>
 
 #include "events.hpp"
+#include "interrupts.hpp"
 #include "ipi.hpp"
 #include "machine.hpp"
+
+#include <xen/hvm/hvm_op.h>
 
 using namespace bulkhead;
 using namespace bulkhead::vcpu;
@@ -114,15 +117,15 @@ TEST_CASE("in xAPIC mode the same by memory accesses, with 8-bit destinations") 
     icr(0xff00'0000, 0x4000 | 0x61); // 0xff is everybody
     std::uint32_t got = 0;
     for (const std::uint32_t vcpu : {1u, 2u}) {
-        m.v(vcpu).mail.collect([&](std::uint8_t vector) { got += vector; }, [] {});
+        m.v(vcpu).mail.collect([&](std::uint8_t vector) { got += vector; }, [] {}, [] {});
     }
     CHECK(got == 2 * 0x61);
     m.v(1).lapic.write_mmio(0xe0, 0xffff'ffff); // flat logical destinations
     m.v(1).lapic.write_mmio(0xd0, 0x0200'0000);
     m.v(2).lapic.write_mmio(0xd0, 0x0400'0000);
     icr(0x0400'0000, 0x0862);
-    m.v(1).mail.collect([](std::uint8_t) { FAIL("not addressed"); }, [] {});
-    m.v(2).mail.collect([&](std::uint8_t vector) { got = vector; }, [] {});
+    m.v(1).mail.collect([](std::uint8_t) { FAIL("not addressed"); }, [] {}, [] {});
+    m.v(2).mail.collect([&](std::uint8_t vector) { got = vector; }, [] {}, [] {});
     CHECK(got == 0x62);
 }
 
@@ -147,7 +150,7 @@ TEST_CASE("INIT stops a running vCPU, resets its local APIC, keeps its mode and 
     CHECK(v.lapic.deliverable() == 0);
     CHECK(m.state(1).cs.base == 0x55000);
     std::uint32_t mail = 0;
-    v.mail.collect([&](std::uint8_t) { ++mail; }, [] {});
+    v.mail.collect([&](std::uint8_t) { ++mail; }, [] {}, [] {});
     CHECK(mail == 0);
 }
 
@@ -158,7 +161,8 @@ TEST_CASE("interrupts for another vCPU go into its mailbox, those for oneself in
     CHECK_FALSE(m.kicked(1));
     CHECK(m.v(2).lapic.deliverable() == 0); // its own thread takes it
     std::vector<std::uint32_t> vectors;
-    m.v(2).mail.collect([&](std::uint8_t vector) { vectors.push_back(vector); }, [] { FAIL("no NMI was sent"); });
+    m.v(2).mail.collect([&](std::uint8_t vector) { vectors.push_back(vector); }, [] { FAIL("no NMI was sent"); },
+                        [] {});
     CHECK(vectors == std::vector<std::uint32_t>{0xf6});
 
     m.signals.clear();
@@ -176,7 +180,7 @@ TEST_CASE("interrupts for another vCPU go into its mailbox, those for oneself in
 
     m.icr(to(3) | 0x400);
     bool nmi = false;
-    m.v(3).mail.collect([](std::uint8_t) {}, [&] { nmi = true; });
+    m.v(3).mail.collect([](std::uint8_t) {}, [&] { nmi = true; }, [] {});
     CHECK(nmi);
     CHECK(m.vcpu_op(VCPUOP_send_nmi, 1) == 0);
     CHECK(m.kicked(1));
@@ -246,7 +250,7 @@ TEST_CASE("a vCPU with a vector of its own gets the upcall through its mailbox")
     raise(m.d(), Port{20});
     CHECK(m.kicked(1));
     std::uint32_t vector = 0;
-    m.v(1).mail.collect([&](std::uint8_t v) { vector = v; }, [] {});
+    m.v(1).mail.collect([&](std::uint8_t v) { vector = v; }, [] {}, [] {});
     CHECK(vector == 0x70);
 }
 
@@ -262,4 +266,39 @@ TEST_CASE("a thread whose vCPU is down sleeps until it is kicked, without a dead
     CHECK(m.waits == 1);
     CHECK(m.deadlines == std::vector<std::uint64_t>{0});
     m.d().lock.release(1);
+}
+
+TEST_CASE("flush_tlbs ends when no vCPU can use an old translation") {
+    Smp m{3};
+    m.v(1).power.initialised = m.v(1).power.up = true; // in its guest
+    const std::uint64_t rip = m.state().rip;
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0x1000) == -XEN_EINVAL);
+    CHECK_FALSE(m.v(1).mail.flush_waits());
+    m.state().rip = rip;
+    m.v().changed = VcpuGroups::none;
+    (void)m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0);
+    CHECK(includes(m.v().changed, VcpuGroups::mode)); // its own go at the next entry
+    CHECK(m.kicked(1));
+    CHECK(m.v(1).mail.flush_waits());
+    CHECK(m.state().rip == rip); // the instruction will be executed again
+    CHECK(m.v().yield);
+    m.signals.clear();
+    (void)m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0);
+    CHECK(m.state().rip == rip);
+    CHECK_FALSE(m.kicked(1)); // it has been told
+
+    SECTION("it has left its guest") {
+        m.v(1).changed = VcpuGroups::none;
+        collect_mail(m.v(1));
+        CHECK(includes(m.v(1).changed, VcpuGroups::mode));
+    }
+    SECTION("it sleeps") {
+        m.v(1).sleep = Sleep::halted;
+    }
+    SECTION("it is down") {
+        m.v(1).power.up = false;
+    }
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0) == 0);
+    CHECK(m.state().rip != rip);
+    CHECK(m.d().continuations.count() == 0);
 }

@@ -97,6 +97,9 @@ void expose(Guest& guest, VcpuGroups groups) {
         return Status::bad_argument;
     }
     StateTable::commit(copy, guest.vmcb, groups);
+    if (includes(groups, VcpuGroups::mode)) {
+        guest.local.asid = {}; // by other tables than what the CPU has cached may come from: APM 2, 15.16
+    }
     if (includes(groups, VcpuGroups::tsc) && machine.features.tsc_aux) {
         guest.local.tsc_aux = copy.tsc_aux;
     }

@@ -14,7 +14,7 @@ enum class Gpr : std::uint8_t { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, 
 enum class VcpuGroups : std::uint64_t {
     none = 0,
     ip = 1u << 0,          ///< rip, rflags, gpr[rax], gpr[rsp], interrupt shadow
-    mode = 1u << 1,        ///< cr0, cr3, cr4, efer, cs, cpl
+    mode = 1u << 1,        ///< cr0, cr3, cr4, efer, cs, cpl; what the CPU has cached of the guest's tables goes as well
     segments = 1u << 2,    ///< ds, es, ss, fs, gs, ldtr, tr
     tables = 1u << 3,      ///< gdtr, idtr
     debug = 1u << 4,       ///< dr6, dr7, cr2
