@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest page walk. One loop serves 2-level, PAE, 4-level and 5-level tables; a Format says how they differ.
+// The guest page walk. One loop serves 2-level, PAE, 4-level and 5-level tables; a Format says how they differ. It is
+// compiled once for each, since nearly every hypercall walks.
 // It must not know: what is done with the address.
 #include "guest_walk.hpp"
 
@@ -31,8 +32,6 @@ constexpr std::uint32_t error_user = 1u << 2;
 constexpr std::uint32_t error_reserved = 1u << 3;
 constexpr std::uint32_t error_fetch = 1u << 4;
 
-constexpr std::uint32_t max_levels = 5;
-
 struct Format {
     std::uint32_t levels;
     std::uint32_t index_bits;
@@ -40,19 +39,12 @@ struct Format {
     std::uint32_t large_levels; ///< bit n: an entry of level n may map a large page
     std::uint32_t ps_reserved;  ///< bit n: at level n the bit that would say so is reserved
     bool plain_top;             ///< PAE's page-directory pointers carry no rights (and no accessed bit)
-    bool no_execute;
 };
-
-Format format_of(const PagingState& p) {
-    const bool nx = (p.efer & efer_nxe) != 0;
-    if (p.long_mode()) {
-        return {(p.cr4 & cr4_la57) != 0 ? 5u : 4u, 9, 8, (1u << 2) | (1u << 3), (1u << 4) | (1u << 5), false, nx};
-    }
-    if ((p.cr4 & cr4_pae) != 0) {
-        return {3, 9, 8, 1u << 2, 0, true, nx};
-    }
-    return {2, 10, 4, (p.cr4 & cr4_pse) != 0 ? 1u << 2 : 0u, 0, false, false};
-}
+constexpr Format four_level{4, 9, 8, (1u << 2) | (1u << 3), (1u << 4) | (1u << 5), false};
+constexpr Format five_level{5, 9, 8, (1u << 2) | (1u << 3), (1u << 4) | (1u << 5), false};
+constexpr Format pae{3, 9, 8, 1u << 2, 0, true};
+constexpr Format two_level{2, 10, 4, 0, 0, false};
+constexpr Format two_level_large{2, 10, 4, 1u << 2, 0, false};
 
 bool canonical(std::uint64_t address, std::uint32_t levels) {
     const std::uint32_t bits = 12 + 9 * levels;
@@ -60,8 +52,8 @@ bool canonical(std::uint64_t address, std::uint32_t levels) {
     return high == 0 || high == -1;
 }
 
-std::uint64_t first_table(const PagingState& p, const Format& f) {
-    if (p.long_mode()) {
+template <const Format& f> std::uint64_t first_table(const PagingState& p) {
+    if (f.levels >= 4) {
         return p.cr3 & address_bits;
     }
     return f.plain_top ? p.cr3 & 0xffff'ffe0 : p.cr3 & 0xffff'f000;
@@ -97,7 +89,7 @@ void set_bits(const Entry& e, std::uint64_t bits, std::uint32_t bytes) {
 }
 
 /// Base of the page that a leaf maps.
-std::uint64_t leaf_base(std::uint64_t entry, const Format& f, std::uint32_t shift) {
+template <const Format& f> std::uint64_t leaf_base(std::uint64_t entry, std::uint32_t shift) {
     if (f.entry_bytes == 4 && shift == 22) { // PSE-36: address bits 39:32 in bits 20:13
         return (entry & 0xffc0'0000) | ((entry & 0x1f'e000) << 19);
     }
@@ -108,14 +100,15 @@ std::uint64_t leaf_base(std::uint64_t entry, const Format& f, std::uint32_t shif
 /// Bits that the CPU wants to be zero (APM 2, 5.3 and 5.4). Addresses beyond what the CPU has are not looked for: there
 /// is no memory behind them. The low bits of PAE's page-directory pointers count for nothing: emulators set the
 /// accessed bit there, and what a guest runs with its hypercalls must not fault on.
-bool has_reserved_bits(std::uint64_t entry, const Format& f, std::uint32_t level, bool large) {
+template <const Format& f>
+bool has_reserved_bits(std::uint64_t entry, std::uint32_t level, bool large, bool no_execute) {
     if (f.entry_bytes == 4) {
         return large && (entry & (1u << 21)) != 0;
     }
     if (f.plain_top && level == f.levels) {
         return entry >> 52 != 0;
     }
-    if (!f.no_execute && (entry & pte_no_execute) != 0) {
+    if (!no_execute && (entry & pte_no_execute) != 0) {
         return true;
     }
     if (f.plain_top && ((entry >> 52) & 0x7ff) != 0) { // what software may use in long mode
@@ -131,14 +124,17 @@ bool has_reserved_bits(std::uint64_t entry, const Format& f, std::uint32_t level
 
 /// What the levels together allow.
 struct Allowed {
-    bool writable{true}, user{true}, execute{true};
+    std::uint64_t granted{pte_writable | pte_user};
+    std::uint64_t denied{0}; ///< pte_no_execute
 
-    void narrow(std::uint64_t entry, const Format& f) {
-        writable = writable && (entry & pte_writable) != 0;
-        user = user && (entry & pte_user) != 0;
-        execute = execute && !(f.no_execute && f.entry_bytes == 8 && (entry & pte_no_execute) != 0);
+    void narrow(std::uint64_t entry) {
+        granted &= entry;
+        denied |= entry;
     }
-    bool permits(const Access& a, const PagingState& p) const {
+    bool permits(const Access& a, const PagingState& p, bool no_execute) const {
+        const bool writable = (granted & pte_writable) != 0;
+        const bool user = (granted & pte_user) != 0;
+        const bool execute = !no_execute || (denied & pte_no_execute) == 0;
         if (a.user && !user) {
             return false;
         }
@@ -155,29 +151,22 @@ struct Allowed {
     }
 };
 
-Walk fault(const Access& a, const Format& f, std::uint32_t present) {
+Walk fault(const Access& a, bool no_execute, std::uint32_t present) {
     return {WalkStatus::page_fault,
             present | (a.write ? error_write : 0) | (a.user ? error_user : 0) |
-                (a.execute && f.no_execute ? error_fetch : 0),
+                (a.execute && no_execute ? error_fetch : 0),
             {}};
 }
 
-} // namespace
-
-Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t address, Access access) {
-    if (!paging.long_mode()) {
-        address &= 0xffff'ffff;
-    }
-    if ((paging.cr0 & cr0_pg) == 0) {
-        return {WalkStatus::ok, 0, GuestPhys{address}, true};
-    }
-    const Format f = format_of(paging);
-    if (paging.long_mode() && !canonical(address, f.levels)) {
+template <const Format& f>
+Walk walk_as(const GuestMemory& memory, const PagingState& paging, std::uint64_t address, Access access) {
+    const bool no_execute = f.entry_bytes == 8 && (paging.efer & efer_nxe) != 0;
+    if (f.levels >= 4 && !canonical(address, f.levels)) {
         return {WalkStatus::not_canonical, 0, {}};
     }
-    Entry seen[max_levels]{};
+    Entry seen[f.levels];
     Allowed allowed;
-    std::uint64_t table = first_table(paging, f);
+    std::uint64_t table = first_table<f>(paging);
     for (std::uint32_t level = f.levels;; --level) {
         const std::uint32_t shift = static_cast<std::uint32_t>(page_shift) + (level - 1) * f.index_bits;
         const std::uint64_t index = (address >> shift) & ((1u << f.index_bits) - 1);
@@ -188,23 +177,23 @@ Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t ad
         }
         e.value = load(e.where, f.entry_bytes);
         if ((e.value & pte_present) == 0) {
-            return fault(access, f, 0);
+            return fault(access, no_execute, 0);
         }
         if (f.plain_top && level == f.levels) {
             e.where = nullptr;
         } else {
-            allowed.narrow(e.value, f);
+            allowed.narrow(e.value);
         }
         const bool large = (f.large_levels & (1u << level)) != 0 && (e.value & pte_large) != 0;
-        if (has_reserved_bits(e.value, f, level, large)) {
-            return fault(access, f, error_present | error_reserved);
+        if (has_reserved_bits<f>(e.value, level, large, no_execute)) {
+            return fault(access, no_execute, error_present | error_reserved);
         }
         if (level > 1 && !large) {
             table = f.entry_bytes == 4 ? e.value & 0xffff'f000 : e.value & address_bits;
             continue;
         }
-        if (!allowed.permits(access, paging)) {
-            return fault(access, f, error_present);
+        if (!allowed.permits(access, paging, no_execute)) {
+            return fault(access, no_execute, error_present);
         }
         for (std::uint32_t i = level - 1; i < f.levels; ++i) {
             if (seen[i].where != nullptr) {
@@ -214,9 +203,30 @@ Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t ad
         const bool dirty = access.write || (e.value & pte_dirty) != 0;
         const Access as_write{.write = true, .user = access.user};
         return {WalkStatus::ok, 0,
-                GuestPhys{leaf_base(e.value, f, shift) | (address & ((std::uint64_t{1} << shift) - 1))},
-                dirty && allowed.permits(as_write, paging)};
+                GuestPhys{leaf_base<f>(e.value, shift) | (address & ((std::uint64_t{1} << shift) - 1))},
+                dirty && allowed.permits(as_write, paging, no_execute)};
     }
+}
+
+} // namespace
+
+Walk walk(const GuestMemory& memory, const PagingState& paging, std::uint64_t address, Access access) {
+    const bool is_long = paging.long_mode();
+    if (!is_long) {
+        address &= 0xffff'ffff;
+    }
+    if ((paging.cr0 & cr0_pg) == 0) {
+        return {WalkStatus::ok, 0, GuestPhys{address}, true};
+    }
+    if (is_long) {
+        return (paging.cr4 & cr4_la57) != 0 ? walk_as<five_level>(memory, paging, address, access)
+                                            : walk_as<four_level>(memory, paging, address, access);
+    }
+    if ((paging.cr4 & cr4_pae) != 0) {
+        return walk_as<pae>(memory, paging, address, access);
+    }
+    return (paging.cr4 & cr4_pse) != 0 ? walk_as<two_level_large>(memory, paging, address, access)
+                                       : walk_as<two_level>(memory, paging, address, access);
 }
 
 } // namespace bulkhead::vcpu
