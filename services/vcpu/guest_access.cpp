@@ -51,6 +51,13 @@ bool GuestAccess::reachable(std::uint64_t address, std::size_t size, Access acce
 
 template <typename F>
 bool GuestAccess::for_each_piece(std::uint64_t address, std::size_t size, Access access, F&& copy) {
+    if (to_page_end(address, size) == size) [[likely]] {
+        std::uint8_t* const bytes = piece(address, size, access);
+        if (bytes != nullptr) {
+            copy(bytes, 0, size);
+        }
+        return bytes != nullptr;
+    }
     std::uint8_t* found[max_pieces];
     const std::uint64_t pages = ((address & (page_size - 1)) + size + page_size - 1) >> page_shift;
     const bool keep = pages <= max_pieces;

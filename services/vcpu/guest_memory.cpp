@@ -111,18 +111,6 @@ Gfn GuestMemory::place_of_overlay(const std::uint8_t* page) const {
     return nowhere;
 }
 
-std::uint8_t* GuestMemory::page(Gfn gfn) const {
-    // Nearly always: RAM of the first range, where nothing lies over anything and nothing is moved.
-    const Range& low = ranges_[0];
-    const std::uint64_t index = gfn.value - (low.first >> page_shift);
-    const bool covered = gfn.value - overlays_from_ < overlays_span_;
-    if (index < low.bytes >> page_shift && !covered && moved_.runs() == 0 && holes_ != nullptr &&
-        ((holes_[index / 64] >> (index % 64)) & 1) == 0) {
-        return low.host + (index << page_shift);
-    }
-    return special_page(gfn);
-}
-
 std::uint8_t* GuestMemory::special_page(Gfn gfn) const {
     if (const Overlay* over = find_overlay(gfn)) {
         return over->page;

@@ -60,7 +60,15 @@ public:
     std::uint64_t changes() const { return changes_; }
 
     /// The page that the guest has at that frame, or nullptr.
-    std::uint8_t* page(Gfn gfn) const;
+    std::uint8_t* page(Gfn gfn) const {
+        // Nearly always: RAM of the first range, where nothing lies over anything and nothing is moved.
+        const Range& low = ranges_[0];
+        const std::uint64_t index = gfn.value - (low.first >> page_shift);
+        const bool covered = gfn.value - overlays_from_ < overlays_span_;
+        const bool plain = index < low.bytes >> page_shift && !covered && moved_.runs() == 0 && holes_ != nullptr &&
+                           ((holes_[index / 64] >> (index % 64)) & 1) == 0;
+        return plain ? low.host + (index << page_shift) : special_page(gfn);
+    }
     /// The same, but only RAM of the guest's own that nothing lies over: memory that stays where it is.
     std::uint8_t* own_page(Gfn gfn) const { return find_overlay(gfn) == nullptr ? page(gfn) : nullptr; }
     bool is_ram(GuestPhys address) const { return page(gfn_of(address)) != nullptr; }

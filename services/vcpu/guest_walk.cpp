@@ -108,13 +108,10 @@ bool has_reserved_bits(std::uint64_t entry, std::uint32_t level, bool large, boo
     if (f.plain_top && level == f.levels) {
         return entry >> 52 != 0;
     }
-    if (!no_execute && (entry & pte_no_execute) != 0) {
-        return true;
-    }
-    if (f.plain_top && ((entry >> 52) & 0x7ff) != 0) { // what software may use in long mode
-        return true;
-    }
-    if ((f.ps_reserved & (1u << level)) != 0 && (entry & pte_large) != 0) {
+    constexpr std::uint64_t for_software = std::uint64_t{0x7ff} << 52; // in long mode only
+    const std::uint64_t reserved = (no_execute ? 0 : pte_no_execute) | (f.plain_top ? for_software : 0) |
+                                   ((f.ps_reserved & (1u << level)) != 0 ? pte_large : 0);
+    if ((entry & reserved) != 0) {
         return true;
     }
     constexpr std::uint64_t large_pat = 1u << 12;
@@ -131,14 +128,14 @@ struct Allowed {
         granted &= entry;
         denied |= entry;
     }
+    bool writable() const { return (granted & pte_writable) != 0; }
     bool permits(const Access& a, const PagingState& p, bool no_execute) const {
-        const bool writable = (granted & pte_writable) != 0;
         const bool user = (granted & pte_user) != 0;
         const bool execute = !no_execute || (denied & pte_no_execute) == 0;
         if (a.user && !user) {
             return false;
         }
-        if (a.write && !writable && (a.user || (p.cr0 & cr0_wp) != 0)) {
+        if (a.write && !writable() && (a.user || (p.cr0 & cr0_wp) != 0)) {
             return false;
         }
         if (!a.user && user && a.execute && (p.cr4 & cr4_smep) != 0) {
@@ -167,14 +164,17 @@ Walk walk_as(const GuestMemory& memory, const PagingState& paging, std::uint64_t
     Entry seen[f.levels];
     Allowed allowed;
     std::uint64_t table = first_table<f>(paging);
-    for (std::uint32_t level = f.levels;; --level) {
+#pragma GCC unroll 5
+    for (std::uint32_t level = f.levels; level != 0; --level) {
         const std::uint32_t shift = static_cast<std::uint32_t>(page_shift) + (level - 1) * f.index_bits;
         const std::uint64_t index = (address >> shift) & ((1u << f.index_bits) - 1);
         Entry& e = seen[level - 1];
-        e.where = memory.in_page(GuestPhys{table + index * f.entry_bytes}, f.entry_bytes);
+        const std::uint64_t at = table + index * f.entry_bytes; // never across pages
+        e.where = memory.page(gfn_of(GuestPhys{at}));
         if (e.where == nullptr) {
             return {WalkStatus::no_table, 0, {}};
         }
+        e.where += at & (page_size - 1);
         e.value = load(e.where, f.entry_bytes);
         if ((e.value & pte_present) == 0) {
             return fault(access, no_execute, 0);
@@ -201,11 +201,13 @@ Walk walk_as(const GuestMemory& memory, const PagingState& paging, std::uint64_t
             }
         }
         const bool dirty = access.write || (e.value & pte_dirty) != 0;
-        const Access as_write{.write = true, .user = access.user};
+        // Reading is permitted: what a write needs besides.
+        const bool writable = !access.execute && (allowed.writable() || (!access.user && (paging.cr0 & cr0_wp) == 0));
         return {WalkStatus::ok, 0,
                 GuestPhys{leaf_base<f>(e.value, shift) | (address & ((std::uint64_t{1} << shift) - 1))},
-                dirty && allowed.permits(as_write, paging, no_execute)};
+                dirty && writable};
     }
+    return {WalkStatus::no_table, 0, {}}; // not reached: the lowest entry maps a page
 }
 
 } // namespace
