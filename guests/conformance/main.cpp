@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the table and reports, one line for each row: `ok NAME` or `not ok NAME: got X want Y`, then `conformance: N
 // passed, M failed`. The command line: `on=xen` compares with what the table says of Xen; `values` adds what was
-// answered; `only=PREFIX` runs some rows.
+// answered; `beside` runs the rows for a domain with a second vCPU and a peer; `role=peer` is that peer.
+#include "beside.hpp"
 #include "cpu.hpp"
 #include "guest.hpp"
 #include "machine.hpp"
@@ -80,26 +81,55 @@ void run(const HandleCase& c, Place at) {
     report(Line{} << "handle/" << c.name << ' ' << name_of(at), got, wanted(c, at), effects, on_xen(c, at));
 }
 
+void run(std::span<const Group> groups) {
+    for (const Group& group : groups) {
+        drain(); // a group may end what the report goes through
+        for (const Row& row : group.rows) {
+            run(row);
+        }
+    }
+}
+
+void run_alone() {
+    for (const HandleCase& c : handle_cases()) {
+        for (std::uint8_t p = 0; p < static_cast<std::uint8_t>(Place::count); ++p) {
+            run(c, static_cast<Place>(p));
+        }
+    }
+    run(row_groups());
+}
+
+void run_beside() {
+    if (!meet_peer()) {
+        say(Line{} << "conformance: no peer\n");
+        return;
+    }
+    run(groups_beside());
+    dismiss_peer();
+}
+
+void report_all() {
+    say(Line{} << "conformance: begin, domain " << std::uint32_t{own_domain()} << '\n');
+    if (has_word("beside")) {
+        run_beside();
+    } else {
+        run_alone();
+    }
+    say(Line{} << "conformance: " << count.passed << " passed, " << count.failed << " failed\n");
+    drain();
+}
+
 } // namespace
 
 void guest_main() {
     on_xen_itself = word_is("on", "xen");
     show_values = has_word("values");
     set_up_machine();
-    say(Line{} << "conformance: begin, domain " << std::uint32_t{own_domain()} << '\n');
-    for (const HandleCase& c : handle_cases()) {
-        for (std::uint8_t p = 0; p < static_cast<std::uint8_t>(Place::count); ++p) {
-            run(c, static_cast<Place>(p));
-        }
+    if (word_is("role", "peer")) {
+        serve_as_peer();
+    } else {
+        report_all();
     }
-    for (const Group& group : row_groups()) {
-        drain(); // a group may end what the report goes through
-        for (const Row& row : group.rows) {
-            run(row);
-        }
-    }
-    say(Line{} << "conformance: " << count.passed << " passed, " << count.failed << " failed\n");
-    drain();
     sched_shutdown end{SHUTDOWN_poweroff};
     (void)operate(__HYPERVISOR_sched_op, SCHEDOP_shutdown, end);
 }

@@ -92,6 +92,8 @@ struct Group {
 };
 
 std::span<const Group> row_groups();
+/// With two vCPUs, beside a peer (beside.hpp).
+std::span<const Group> groups_beside();
 std::span<const HandleCase> handle_cases();
 
 // One file each, in the order in which they run.
@@ -109,8 +111,12 @@ extern const Group hvm_rows;
 extern const Group grant_rows;
 extern const Group grant_copy_rows;
 extern const Group misc_rows;
+extern const Group privileged_rows;
 extern const Group list_rows;
 extern const Group fifo_rows;
 extern const Group last_rows;
+extern const Group peer_rows;
+extern const Group second_vcpu_rows;
+extern const Group second_vcpu_fifo_rows;
 
 } // namespace bulkhead::conformance

@@ -29,8 +29,13 @@ static_assert(sizeof places / sizeof places[0] == static_cast<std::size_t>(Place
 std::span<const Group> row_groups() {
     static const Group groups[] = {version_rows, mode_rows,       number_rows, event_rows,   event_hostile_rows,
                                    sched_rows,   timer_rows,      memory_rows, physmap_rows, hvm_rows,
-                                   grant_rows,   grant_copy_rows, misc_rows,   vcpu_rows,    list_rows,
-                                   fifo_rows,    last_rows};
+                                   grant_rows,   grant_copy_rows, misc_rows,   vcpu_rows,    privileged_rows,
+                                   list_rows,    fifo_rows,       last_rows};
+    return groups;
+}
+
+std::span<const Group> groups_beside() {
+    static const Group groups[] = {peer_rows, second_vcpu_rows, second_vcpu_fifo_rows};
     return groups;
 }
 

@@ -52,6 +52,10 @@ class Judge(unittest.TestCase):
         text = "ok a/one\nnot ok a/two, or so: got 1 want 0\nconformance: 1 passed, 1 failed\n"
         self.assertEqual(report.judge(text, NAMES, {"a/two, or so": "later"}), (1, 1, []))
 
+    def test_what_is_pending_and_passes_is_noticed(self):
+        self.assertEqual(report.judge(GOOD, NAMES, {"a/one": "later", "a/of another image": "later"}),
+                         (2, 0, ["passes, but is listed as pending: a/one"]))
+
     def test_pending_rows_are_those_of_the_image(self):
         text = "# a comment\na/one | * | why\na/two | x y | because\n"
         self.assertEqual(report.pending(text, "y"), {"a/one": "why", "a/two": "because"})

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints the conformance table on the host. `rows IMAGE`: the names of the rows that run in that image. `differences`:
+// Prints the conformance table on the host. `rows IMAGE`: the names of the rows that run in that image,
+// or (IMAGE_beside) that it runs beside a peer. `differences`:
 // docs/abi-differences.md. `check`: that names are unique and of a length that Xen's log does not cut.
 #include <cstdio>
 #include <cstdlib>
@@ -8,8 +9,15 @@
 #include <set>
 #include <string>
 
-#include "machine.hpp"
+#include "beside.hpp"
 #include "table.hpp"
+
+extern "C" {
+extern const char second_vcpu_code[];
+extern volatile std::uint32_t second_vcpu_turns, second_vcpu_stays;
+const char second_vcpu_code[1]{};
+volatile std::uint32_t second_vcpu_turns, second_vcpu_stays;
+}
 
 // No row runs here: what they call is only there to be linked.
 namespace bulkhead::conformance {
@@ -44,6 +52,21 @@ void clear_pending(std::uint32_t) {}
 domid_t own_domain() {
     std::abort();
 }
+domid_t peer() {
+    std::abort();
+}
+volatile Exchange& exchange() {
+    std::abort();
+}
+bool await_event(std::uint32_t) {
+    std::abort();
+}
+Word window(std::uint32_t) {
+    std::abort();
+}
+bool await(bool (*)()) {
+    std::abort();
+}
 std::int32_t answer_in_real_mode() {
     std::abort();
 }
@@ -64,7 +87,15 @@ struct Listed {
     OnXen xen;
 };
 
-void for_each_row(const std::function<void(const Listed&)>& visit) {
+void visit_rows(std::span<const Group> groups, const std::function<void(const Listed&)>& visit) {
+    for (const Group& group : groups) {
+        for (const Row& row : group.rows) {
+            visit({row.name, row.source, row.want, row.widths, row.xen});
+        }
+    }
+}
+
+void for_each_row_alone(const std::function<void(const Listed&)>& visit) {
     for (const HandleCase& c : handle_cases()) {
         for (std::uint8_t p = 0; p < static_cast<std::uint8_t>(Place::count); ++p) {
             const auto place = static_cast<Place>(p);
@@ -72,11 +103,12 @@ void for_each_row(const std::function<void(const Listed&)>& visit) {
                    on_xen(c, place)});
         }
     }
-    for (const Group& group : row_groups()) {
-        for (const Row& row : group.rows) {
-            visit({row.name, row.source, row.want, row.widths, row.xen});
-        }
-    }
+    visit_rows(row_groups(), visit);
+}
+
+void for_each_row(const std::function<void(const Listed&)>& visit) {
+    for_each_row_alone(visit);
+    visit_rows(groups_beside(), visit);
 }
 
 constexpr struct {
@@ -88,18 +120,24 @@ constexpr struct {
               {"conformance32_pae", pae},
               {"conformance64", wide}};
 
-int print_rows(const char* image) {
+/// An image's own rows, or with `_beside` behind its name those that it runs beside a peer.
+int print_rows(const char* run) {
     for (const auto& known : images) {
-        if (std::strcmp(known.name, image) == 0) {
-            for_each_row([&](const Listed& row) {
-                if ((row.widths & known.width) != 0) {
-                    std::printf("%s\n", row.name.c_str());
-                }
-            });
+        const auto print = [&](const Listed& row) {
+            if ((row.widths & known.width) != 0) {
+                std::printf("%s\n", row.name.c_str());
+            }
+        };
+        if (std::strcmp(known.name, run) == 0) {
+            for_each_row_alone(print);
+            return 0;
+        }
+        if (std::string{known.name} + "_beside" == run) {
+            visit_rows(groups_beside(), print);
             return 0;
         }
     }
-    std::fprintf(stderr, "there is no image %s\n", image);
+    std::fprintf(stderr, "there is no image %s\n", run);
     return 2;
 }
 

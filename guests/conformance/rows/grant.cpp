@@ -221,14 +221,6 @@ constexpr Row rows[] = {
          return result;
      },
      0},
-    {"grant/map a reference past the table", grant_h,
-     [](Effects& e) {
-         gnttab_map_grant_ref m;
-         const auto result = map(another_domain, 0x7fff'ffff, GNTMAP_host_map, m);
-         e.equal("status", m.status, GNTST_bad_gntref);
-         return result;
-     },
-     0},
     {"grant/map what is not granted", grant_h,
      [](Effects& e) {
          gnttab_map_grant_ref m;

@@ -119,15 +119,6 @@ constexpr Row rows[] = {
          return refused(e, c, GNTST_bad_domain);
      },
      0},
-    {"grant_copy/a reference past the table", grant_h,
-     [](Effects& e) {
-         auto c = local(0, 0, 1);
-         c.source.domid = another_domain;
-         c.source.u.ref = 0x7fff'ffff;
-         c.flags = GNTCOPY_source_gref;
-         return refused(e, c, GNTST_bad_gntref);
-     },
-     0},
     {"grant_copy/list unmapped", grant_h,
      [](Effects&) { return issue(__HYPERVISOR_grant_table_op, GNTTABOP_copy, place(Place::unmapped, 8), 1); },
      -XEN_EFAULT},

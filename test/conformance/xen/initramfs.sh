@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # initramfs.sh OUT GUEST...: packs dom0's initramfs: Debian's static BusyBox, Xen's tools with the libraries that they are linked to, the
-# modules beneath them, the dom0-init beside this script, and the guests' ELF files.
+# modules beneath them, the dom0-init beside this script, and the guests' ELF files. A GUEST with `_beside` behind its file's name runs with
+# two vCPUs beside a peer of the same image.
 set -euo pipefail
 
 out="$(realpath -m "$1")"
@@ -38,13 +39,23 @@ missing="$(ldd "${programs[@]}" | grep 'not found' || true)"
 } | sort -u | while read -r library; do install -D "$(realpath "$library")" "$root$library"; done
 find "$xen/lib/modules" -name '*.ko' \( -name xen-privcmd.ko -o -name xen-evtchn.ko -o -name xen-gntdev.ko -o -name xenfs.ko \) \
     -exec cp {} "$root/modules/" \;
-for guest in "$@"; do
-    name="$(basename "$guest" .elf)"
-    cp "$guest" "$root/guests/$name.elf"
-    printf 'name = "%s"\ntype = "pvh"\nkernel = "/guests/%s.elf"\nmemory = 16\nvcpus = 1\ntsc_mode = "native"\nextra = "on=xen values"\n%s\n' \
-        "$name" "$name" 'on_poweroff = "destroy"
+write_config() { # NAME IMAGE VCPUS EXTRA
+    printf 'name = "%s"\ntype = "pvh"\nkernel = "/guests/%s.elf"\nmemory = 16\nvcpus = %s\ntsc_mode = "native"\nextra = "%s"\n%s\n' "$@" \
+        'on_poweroff = "destroy"
 on_crash = "destroy"
-on_reboot = "destroy"' > "$root/guests/$name.cfg"
+on_reboot = "destroy"' > "$root/guests/$1.cfg"
+}
+for guest in "$@"; do
+    file="${guest%_beside}"
+    image="$(basename "$file" .elf)"
+    name="$image${guest#"$file"}"
+    cp "$file" "$root/guests/$image.elf"
+    if [ "$name" = "$image" ]; then
+        write_config "$name" "$image" 1 "on=xen values"
+    else
+        write_config "$name" "$image" 2 "on=xen values beside"
+        write_config "$name-peer" "$image" 1 "role=peer"
+    fi
     echo "$name" >> "$root/guests/list"
 done
 (cd "$root" && find . | LC_ALL=C sort | "$busybox" cpio -o -H newc -R 0:0) > "$work/archive" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }

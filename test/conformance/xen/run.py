@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs the conformance guest's images on Debian's own Xen, in the same emulator and as deterministically as on Bulkhead, and holds what they report
-against the table. Ends with `N passed, N failed`: one for each image.
+against the table. Each image runs alone, and once more (NAME_beside) with a second vCPU and a peer. Ends with `N passed, N failed`: one for each
+of these.
 
     run.py --build DIR [--image NAME]... [--values FILE]
 
@@ -23,7 +24,9 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import report
 
-IMAGES = ("conformance64", "conformance32", "conformance32_two_level", "conformance32_pae", "conformance16")
+BESIDE = "_beside"
+_ALONE = ("conformance64", "conformance32", "conformance32_two_level", "conformance32_pae", "conformance16")
+IMAGES = _ALONE + tuple(image + BESIDE for image in _ALONE)
 ENDED_WELL = 33
 EXIT_PORT = "0xf4"
 
@@ -48,7 +51,7 @@ def prepare(build, dependencies, images):
             file.write(unpacked)
         os.rename(kernel + ".new", kernel)
     ramdisk = os.path.join(directory, "dom0.cpio")
-    guests = [os.path.join(build, "guests", f"{image}.elf") for image in images]
+    guests = [os.path.join(build, "guests", f"{image.removesuffix(BESIDE)}.elf") + (BESIDE if image.endswith(BESIDE) else "") for image in images]
     subprocess.run([os.path.join(HERE, "initramfs.sh"), ramdisk, *guests], check=True, env={**os.environ, "BULKHEAD_DEPS": dependencies})
     return directory, kernel, ramdisk
 
@@ -100,7 +103,7 @@ def write_values(path, said, images):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(REPOSITORY, "build", "out"))
-    parser.add_argument("--image", action="append", choices=IMAGES, help="this image only (can be repeated)")
+    parser.add_argument("--image", action="append", choices=IMAGES, help="only this image, or this one beside its peer (can be repeated)")
     parser.add_argument("--values", help="write what Xen answered to this file")
     parser.add_argument("--timeout", type=int, default=1800)
     options = parser.parse_args()
