@@ -75,9 +75,8 @@ TEST_CASE("no value of an operation argument is an alias") {
         std::atomic<std::uint64_t> aliases{0};
         std::vector<std::thread> threads;
         for (std::uint64_t i = 0; i < workers; ++i) {
-            threads.emplace_back([&, i] {
-                aliases += walk(machine, table, all_values * i / workers, all_values * (i + 1) / workers);
-            });
+            threads.emplace_back(
+                [&, i] { aliases += walk(machine, table, all_values * i / workers, all_values * (i + 1) / workers); });
         }
         for (std::thread& thread : threads) {
             thread.join();

@@ -2,12 +2,12 @@
 // The guest page walk in every paging mode, with tables as a guest has them and as a hostile one makes them.
 // REQ-INPUT-005
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <random>
 #include <vector>
-#include <catch2/catch.hpp>
 
 #include "guest_access.hpp"
 
