@@ -112,6 +112,7 @@ extern const Group grant_rows;
 extern const Group grant_copy_rows;
 extern const Group misc_rows;
 extern const Group privileged_rows;
+extern const Group upper_bits_rows;
 extern const Group list_rows;
 extern const Group fifo_rows;
 extern const Group last_rows;

@@ -27,10 +27,10 @@ static_assert(sizeof places / sizeof places[0] == static_cast<std::size_t>(Place
 } // namespace
 
 std::span<const Group> row_groups() {
-    static const Group groups[] = {version_rows, mode_rows,       number_rows, event_rows,   event_hostile_rows,
-                                   sched_rows,   timer_rows,      memory_rows, physmap_rows, hvm_rows,
-                                   grant_rows,   grant_copy_rows, misc_rows,   vcpu_rows,    privileged_rows,
-                                   list_rows,    fifo_rows,       last_rows};
+    static const Group groups[] = {version_rows,    mode_rows,       number_rows, event_rows,   event_hostile_rows,
+                                   sched_rows,      timer_rows,      memory_rows, physmap_rows, hvm_rows,
+                                   grant_rows,      grant_copy_rows, misc_rows,   vcpu_rows,    privileged_rows,
+                                   upper_bits_rows, list_rows,       fifo_rows,   last_rows};
     return groups;
 }
 

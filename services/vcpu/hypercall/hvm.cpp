@@ -203,7 +203,7 @@ constexpr Operation operations[] = {
 } // namespace
 
 xen::Result hvm_op(Call& call) {
-    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+    return run_operation(call, call.arg[0], operations); // a long, as memory_op's: the upper half counts
 }
 
 } // namespace bulkhead::vcpu

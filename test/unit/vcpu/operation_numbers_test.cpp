@@ -15,6 +15,8 @@
 
 using namespace bulkhead;
 using bulkhead::vcpu::test::Machine;
+using bulkhead::vcpu::test::scratch;
+using bulkhead::vcpu::test::unmapped;
 
 namespace {
 
@@ -98,4 +100,19 @@ TEST_CASE("every hypercall number but the headers' is -ENOSYS, whatever its uppe
         aliases += m.hypercall(random() | 0x40) == -XEN_ENOSYS ? 0u : 1u;
     }
     CHECK(aliases == 0);
+}
+
+TEST_CASE("the upper half of a 64-bit operation argument counts only where it is a long") {
+    Machine m;
+    m.enter_long_mode();
+    constexpr std::uint64_t upper = 0x8000'0001'0000'0000;
+    CHECK(m.hypercall(__HYPERVISOR_sched_op, upper | SCHEDOP_yield) == 0);
+    CHECK(m.hypercall(__HYPERVISOR_vcpu_op, upper | VCPUOP_is_up) == 1);
+    CHECK(m.hypercall(__HYPERVISOR_xen_version, upper | XENVER_version) > 0);
+    CHECK(m.hypercall(__HYPERVISOR_vm_assist, upper | VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag) == 0);
+    CHECK(m.hypercall(__HYPERVISOR_event_channel_op, upper | EVTCHNOP_send, scratch) == -XEN_EINVAL);
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_guest_request_vm_event) == 0);
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, upper | HVMOP_guest_request_vm_event) == -XEN_ENOSYS);
+    CHECK(m.hypercall(__HYPERVISOR_memory_op, XENMEM_maximum_gpfn, unmapped) == -XEN_EFAULT);
+    CHECK(m.hypercall(__HYPERVISOR_memory_op, upper | XENMEM_maximum_gpfn, unmapped) == -XEN_ENOSYS);
 }
