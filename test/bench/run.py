@@ -21,6 +21,7 @@ import fair
 import profile
 import results
 import rows
+import xen
 from machine import Failure
 from run import Runner
 
@@ -140,6 +141,7 @@ def parse_options():
     parser.add_argument("--guests", default=os.path.join(REPOSITORY, "build", "deps", "guests"), help=argparse.SUPPRESS)
     parser.add_argument("--jobs", type=int, default=2, help="machines at once")
     parser.add_argument("--patience", type=float, default=3, help="multiplies every time limit")
+    parser.add_argument("--peer", choices=("xen",), help="measure Debian's Xen as well (it fetches Xen's packages first); otherwise the last figures are kept")
     parser.add_argument("--gate", action="store_true", help="only measure and compare with the baseline")
     parser.add_argument("--write-baseline", action="store_true", help="what is measured is the baseline from now on")
     parser.add_argument("--profile", metavar="ROW", help="say where that row's instructions go, by function, instead")
@@ -174,7 +176,7 @@ def main():
     if options.gate:
         return gate(found)
     costs = {width: {row.name: bench.costs(row.name, width) for row in rows.all_rows(width) if not row.once} for width in rows.WIDTHS}
-    peer = load(RESULTS).get("xen", {})
+    peer = {"64": xen.measure(options.build, os.path.dirname(options.guests))} if options.peer else load(RESULTS).get("xen", {})
     save(RESULTS, {"bulkhead": found, "xen": peer, "fair xen": fair.FIGURES, "costs": costs, "image bytes": sizes(options.build)})
     print(write_documents())
     return gate(found)

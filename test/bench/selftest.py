@@ -5,6 +5,7 @@
 import json
 import os
 import sys
+import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -12,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
 
 import results
 import rows
+import xen
 
 
 def figures(median):
@@ -65,6 +67,23 @@ class Rows(unittest.TestCase):
         row = rows.Row("many", "many at once", 10)
         text = results.table((row,), "64", {"many": figures(1000)}, {"many": figures(2500)}, {}, {"many": {"crossings": 40, "switches": 20}})
         self.assertIn("| many at once (per operation, 10 in a call) | 100 | 100 | 250 | 250 |  |  | 2.5 | 4.0 | 2.0 |", text)
+
+
+class OnXen(unittest.TestCase):
+    def test_each_domain_is_told_its_peer(self):
+        with tempfile.TemporaryDirectory() as directory:
+            guests = os.path.join(directory, "guests")
+            kernel = os.path.join(directory, "kernel")
+            with open(kernel, "wb") as file:
+                file.write(b"elf")
+            xen.write_guests(guests, kernel)
+            with open(os.path.join(guests, "list"), encoding="utf-8") as file:
+                lines = file.read().split("\n")
+            self.assertEqual(lines[:2], ["alone-bench", "peer-serve peer-bench"])
+            with open(os.path.join(guests, "peer-serve.cfg"), encoding="utf-8") as file:
+                self.assertIn("peer=3", file.read())  # domain 1 was alone-bench
+            with open(os.path.join(guests, "peer-bench.cfg"), encoding="utf-8") as file:
+                self.assertIn("peer=2", file.read())
 
 
 class Documents(unittest.TestCase):
