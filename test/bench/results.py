@@ -46,7 +46,7 @@ def cell(figures, operations):
 
 def table(rows, width, bulkhead, peer, fair, costs):
     """Markdown. `rows`: of rows.py; `bulkhead`, `peer`, `fair`: {row: figures}; `costs`: {row: {crossings, switches}}. Per operation."""
-    head = ["operation", "Bulkhead min", "median", "Xen min", "median", "fair Xen min", "median", "fair Xen / Bulkhead", "crossings", "address-space switches"]
+    head = ["operation", "Bulkhead min", "median", "Xen min", "median", "fair Xen min", "median", "Xen / Bulkhead", "crossings", "address-space switches"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for row in rows:
         ours = bulkhead.get(row.name)
