@@ -23,6 +23,7 @@ void list_insert(Thread*& head, Thread& thread) {
 
 void list_remove(Thread& thread) {
     Budget& b = thread.budget;
+    invariant(b.previous != nullptr, "what leaves a list is in one");
     *b.previous = b.next;
     if (b.next != nullptr) {
         b.next->budget.previous = b.previous;
@@ -35,7 +36,7 @@ void queue_append(Cpu& cpu, Thread& thread) {
     Budget& b = thread.budget;
     const std::uint32_t p = b.priority;
     b.next = nullptr;
-    b.previous = cpu.first[p] == nullptr ? &cpu.first[p] : &cpu.last[p]->budget.next;
+    b.previous = cpu.last[p] == nullptr ? &cpu.first[p] : &cpu.last[p]->budget.next;
     *b.previous = &thread;
     cpu.last[p] = &thread;
     cpu.ready_mask |= std::uint64_t{1} << p;

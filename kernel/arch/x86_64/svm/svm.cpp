@@ -85,7 +85,7 @@ void expose(Guest& guest, VcpuGroups groups) {
 }
 
 [[gnu::always_inline]] inline Status commit(const Guest& guest, VcpuGroups groups) {
-    VcpuState copy; // only what `groups` names is fetched, once, and looked at
+    VcpuState copy{}; // only what `groups` names is fetched, once, and looked at
     StateTable::fetch(guest.state, copy, groups);
     if (includes(groups, VcpuGroups::tsc)) {
         copy.tsc_aux = read_once(guest.state.tsc_aux);
