@@ -9,6 +9,8 @@
 #include "acpi.hpp"
 #include "guest_loader.hpp"
 #include "neighbours.hpp"
+#include "vault.hpp"
+#include "vcpu_setup.hpp"
 
 namespace bulkhead::domain {
 namespace {
@@ -197,38 +199,7 @@ private:
         return good(sys::mint(spawned_.cap_space, slot::stage2, slots_.stage2(), Rights::map));
     }
 
-    bool make_vcpus() {
-        for (std::uint32_t i = 0; i < config_.vcpus; ++i) {
-            const Selector vcpu = slots_.vcpu();
-            const std::uint64_t state = layout::vcpu_state_address.value + i * page_size;
-            const Selector thread = vcpu_thread(domain_, i);
-            if ((config_.vcpus > 1 && !make_thread(i)) || !good(make(ObjectType::vcpu, 0, vcpu)) ||
-                !good(sys::map(vcpu, spawned_.address_space, state, Rights::read | Rights::write)) ||
-                !good(sys::vcpu_bind(vcpu, slots_.stage2(), thread)) ||
-                !good(sys::mint(spawned_.cap_space, Selector{slot::vcpu.value + i}, vcpu, Rights::control)) ||
-                !good(put_into_vault(vcpu))) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /// Of a domain with several vCPUs: the means to reach the thread of vCPU n, and the thread if it is not the first.
-    bool make_thread(std::uint32_t n) {
-        const VcpuThread made{n, vcpu_thread(domain_, n), n == 0 ? spawned_.events : slots_.vcpu_events(),
-                              slots_.vcpu_bell(), slots_.vcpu_stack()};
-        if (n != 0 && (!good(sys::mint_badge(slot::cap_space, slots_.vcpu_fault_events(), slot::events, Rights::write,
-                                             fault_bit(domain_.id, n))) ||
-                       !good(make_vcpu_thread(spawn_, spawned_, made, cpu_of(n), slots_.vcpu_fault_events())))) {
-            return false;
-        }
-        return good(connect_vcpu_thread(spawn_, spawned_, made)) && good(put_into_vault(made.bell)) &&
-               (n == 0 || (good(put_into_vault(made.events)) && good(put_into_vault(made.stack))));
-    }
-
-    CpuId cpu_of(std::uint32_t vcpu) const {
-        return CpuId{config_.cpus_count == 0 ? 0 : config_.cpus[vcpu % config_.cpus_count]};
-    }
+    bool make_vcpus() { return good(domain::make_vcpus(domain_, spawn_, spawned_)); }
 
     /// Whose badge says which domain is asking.
     bool give_portals() {
@@ -298,13 +269,13 @@ private:
         const Selector single[] = {slots_.ram(0),         slots_.ram(1),  slots_.stage2(),       slots_.shared_info(),
                                    slots_.console_ring(), slots_.holes(), slots_.grant_frames(), grant_window_copy};
         for (const Selector each : single) {
-            if (!good(put_into_vault(each))) {
+            if (!good(put_into_vault(domain_, each))) {
                 return false;
             }
         }
         for (std::uint32_t i = 0; i < spawn_slots; ++i) {
             const Selector each{slots_.spawned().value + i};
-            if (each != spawned_.thread && each != spawned_.cap_space && !good(put_into_vault(each))) {
+            if (each != spawned_.thread && each != spawned_.cap_space && !good(put_into_vault(domain_, each))) {
                 return false;
             }
         }
@@ -351,7 +322,7 @@ private:
         spawn_.address_space_pages = static_cast<std::uint32_t>(monitor_pages(plan_));
         spawn_.with_portal = false;
         spawn_.cpu_time = slot::cpu_time;
-        spawn_.cpu = cpu_of(0);
+        spawn_.cpu = cpu_of_vcpu(config_, 0);
         spawn_.priority = config_.priority;
         spawn_.budget_us = config_.budget_us;
         spawn_.period_us = config_.period_us;
@@ -381,23 +352,6 @@ private:
         const auto length = encode(message, start_message_);
         start_length_ = length ? *length : 0;
         return length.ok();
-    }
-
-    /// An empty slot has nothing to hide.
-    Status put_into_vault(Selector from) {
-        const auto summary = sys::inspect(from);
-        if (!summary) {
-            return summary.status();
-        }
-        if (summary->type == ObjectType::null) {
-            return Status::ok;
-        }
-        const Selector to{1 + domain_.sealed_count};
-        const Status status = sys::move(slots_.vault(), to, from);
-        if (status == Status::ok) {
-            domain_.sealed[domain_.sealed_count++] = {to, *summary};
-        }
-        return status;
     }
 
     const Workshop& workshop_;
