@@ -18,10 +18,11 @@ constexpr std::uint64_t nested_gfn = play_gfn;      ///< what the interrupt hand
 constexpr std::uint64_t long_gfn = play_gfn + 1024; ///< what the long call works on
 constexpr std::uint32_t long_extents = 10'000;
 constexpr std::uint32_t nested_extents = 128;
+constexpr std::uint32_t word_bits = 8 * sizeof(xen_ulong_t);
 constexpr std::uint8_t upcall_vector = 0xf3; ///< see events.cpp
 
-std::uint64_t extents[long_extents];
-std::uint64_t nested[nested_extents];
+xen_pfn_t extents[long_extents];
+xen_pfn_t nested[nested_extents];
 std::uint32_t failures;
 
 void check(bool good, const char* what, std::uint64_t value = 0) {
@@ -31,7 +32,7 @@ void check(bool good, const char* what, std::uint64_t value = 0) {
     }
 }
 
-std::int64_t change(std::uint32_t op, std::uint64_t* list, std::uint64_t count, std::uint32_t order = 0) {
+std::int64_t change(std::uint32_t op, xen_pfn_t* list, std::uint32_t count, std::uint32_t order = 0) {
     xen_memory_reservation r{};
     r.extent_start.p = list;
     r.nr_extents = count;
@@ -40,13 +41,15 @@ std::int64_t change(std::uint32_t op, std::uint64_t* list, std::uint64_t count, 
     return hypercall(__HYPERVISOR_memory_op, op, r);
 }
 std::int64_t give_back(std::uint64_t gfn, std::uint32_t order = 0) {
-    return change(XENMEM_decrease_reservation, &gfn, 1, order);
+    auto extent = static_cast<xen_pfn_t>(gfn);
+    return change(XENMEM_decrease_reservation, &extent, 1, order);
 }
 std::int64_t get(std::uint64_t gfn, std::uint32_t order = 0) {
-    return change(XENMEM_populate_physmap, &gfn, 1, order);
+    auto extent = static_cast<xen_pfn_t>(gfn);
+    return change(XENMEM_populate_physmap, &extent, 1, order);
 }
 std::int64_t add(std::uint32_t space, std::uint64_t index, std::uint64_t gfn, std::uint16_t size = 0) {
-    xen_add_to_physmap a{DOMID_SELF, size, space, index, gfn};
+    xen_add_to_physmap a{DOMID_SELF, size, space, static_cast<xen_ulong_t>(index), static_cast<xen_pfn_t>(gfn)};
     return hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, a);
 }
 std::uint64_t reservation() {
@@ -89,7 +92,7 @@ void every_order() {
         check(word_of(long_gfn + pages - 1) == pages - 1, "a page that came back is memory, order", order);
     }
     check(give_back(long_gfn, 10) == 0, "an order that is too large");
-    std::uint64_t list[] = {long_gfn, long_gfn + 1, long_gfn, long_gfn + 2};
+    xen_pfn_t list[] = {long_gfn, long_gfn + 1, long_gfn, long_gfn + 2};
     check(change(XENMEM_decrease_reservation, list, 4) == 2, "extents before the first that fails");
     check(word_of(long_gfn + 2) != ~std::uint64_t{0}, "the extent behind it");
     check(change(XENMEM_populate_physmap, list, 4) == 2, "extents before the first that is there");
@@ -144,9 +147,9 @@ void on_upcall() {
     auto& info = shared().vcpu_info[0];
     const std::uint64_t now = system_time();
     __atomic_store_n(&info.evtchn_upcall_pending, std::uint8_t{0}, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&info.evtchn_pending_sel, 0UL, __ATOMIC_SEQ_CST);
-    const std::uint64_t bit = 1UL << (timer_port() % 64);
-    if ((__atomic_fetch_and(&shared().evtchn_pending[timer_port() / 64], ~bit, __ATOMIC_SEQ_CST) & bit) == 0 ||
+    __atomic_store_n(&info.evtchn_pending_sel, xen_ulong_t{0}, __ATOMIC_SEQ_CST);
+    const xen_ulong_t bit = xen_ulong_t{1} << (timer_port() % word_bits);
+    if ((__atomic_fetch_and(&shared().evtchn_pending[timer_port() / word_bits], ~bit, __ATOMIC_SEQ_CST) & bit) == 0 ||
         now < due) {
         return;
     }
@@ -180,10 +183,10 @@ void long_call(std::uint32_t op, const char* name) {
 void let_interrupts_in() {
     const std::uint64_t all = reservation();
     for (std::uint32_t i = 0; i < long_extents; ++i) {
-        extents[i] = long_gfn + i;
+        extents[i] = static_cast<xen_pfn_t>(long_gfn + i);
     }
     for (std::uint32_t i = 0; i < nested_extents; ++i) {
-        nested[i] = nested_gfn + i;
+        nested[i] = static_cast<xen_pfn_t>(nested_gfn + i);
     }
     set_up_events();
     set_interrupt_handler(upcall_vector, on_upcall);

@@ -21,16 +21,19 @@ BALLOON = (
     Send("linux", "poweroff\n"), Expect("log", "'linux' ended: poweroff... -> destroy"),
 )
 
-MEMORY_CASES = (
-    BootCase(
-        "memory-operations",
-        ("REQ-MEMORY-003", "REQ-MEMORY-004", "REQ-CONTINUE-001"),
-        (Domain("memory", "memory", "max_late=250", memory=64),),
+
+def operations(name, kernel, *requirements):
+    return BootCase(
+        name, ("REQ-MEMORY-003", "REQ-MEMORY-004", "REQ-CONTINUE-001", *requirements), (Domain("memory", kernel, "max_late=250", memory=64),),
         (Expect("memory", "memory: every order"), Expect("memory", "memory: elsewhere"), Expect("memory", "memory: giving back took"),
          Expect("memory", "memory: PASS")),
-        forbid={"memory": ("FAIL",)},
-        timeout=180,
-    ),
+        forbid={"memory": ("FAIL",)}, timeout=180)
+
+
+MEMORY_CASES = (
+    operations("memory-operations", "memory"),
+    operations("memory-operations-32", "memory32", "REQ-WIDTH-003"),
+    operations("memory-operations-32-pae", "memory32_pae", "REQ-WIDTH-003"),
     BootCase(
         "linux-balloon",
         ("REQ-MEMORY-003",),
