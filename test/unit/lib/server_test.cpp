@@ -97,6 +97,62 @@ TEST_CASE("malformed and unknown requests never reach the handler", "[lib]") {
     CHECK(f.echo.clients.empty());
 }
 
+TEST_CASE("each kind of bad message has its own error and count, and the component goes on", "[lib]") {
+    Fixture f;
+    std::vector<std::uint32_t> domains;
+    f.echo.act = [&](const auto& request, auto&, CapsIn&, CapsOut&) {
+        domains.push_back(request.request.release.domain);
+    };
+    f.machine.run_as(f.client, [&] {
+        const auto ask = [](std::vector<std::uint8_t> bytes, std::uint32_t missing = 0) {
+            std::copy(bytes.begin(), bytes.end(), sys::utcb().data);
+            const auto length = static_cast<std::uint32_t>(bytes.size()) - missing;
+            const auto result = sys::call(slot::memory, {length, 0});
+            REQUIRE(result.status == Status::ok);
+            bulkhead_MemoryReply reply{};
+            REQUIRE(decode(std::span<const std::uint8_t>{sys::utcb().data, result.info.length}, reply));
+            return reply.result;
+        };
+        const auto encoded = [](std::uint32_t domain) {
+            const auto length = encode(Fixture::release(domain), std::span<std::uint8_t>{sys::utcb().data});
+            REQUIRE(length.ok());
+            return std::vector<std::uint8_t>(sys::utcb().data, sys::utcb().data + *length);
+        };
+        const auto alive = [&](std::uint32_t domain) { REQUIRE(ask(encoded(domain)) == 0); };
+        alive(1);
+
+        // Truncated: every message that is a beginning of a good one. Of no bytes at all nothing is known.
+        const auto good = encoded(300);
+        for (std::uint32_t missing = 1; missing < good.size(); ++missing) {
+            CHECK(ask(good, missing) == -XEN_EINVAL);
+        }
+        const std::uint64_t truncated = good.size() - 1;
+        CHECK(f.server.counters().malformed == truncated);
+        alive(2);
+
+        // A number that its field cannot hold: 2^32 where 32 bits are.
+        std::vector<std::uint8_t> large = good;
+        REQUIRE(large.size() == 5); // submessage, its length, field, two bytes of a number
+        large.resize(3);
+        large.insert(large.end(), {0x80, 0x80, 0x80, 0x80, 0x10});
+        large[1] = static_cast<std::uint8_t>(large.size() - 2);
+        CHECK(ask(large) == -XEN_EINVAL);
+        CHECK(f.server.counters().malformed == truncated + 1);
+        alive(3);
+
+        // Newer: an operation that this component does not know is refused; a field that it does not know is ignored.
+        CHECK(ask({0xfa, 0x01, 0x00}) == -XEN_ENOSYS);
+        CHECK(f.server.counters().unknown == 1);
+        auto newer = encoded(4);
+        newer.insert(newer.end(), {0xa0, 0x06, 0x05});
+        CHECK(ask(newer) == 0);
+        CHECK(f.server.counters().malformed == truncated + 1);
+        CHECK(f.server.counters().unknown == 1);
+        alive(5);
+    });
+    CHECK(domains == std::vector<std::uint32_t>{1, 2, 3, 4, 5});
+}
+
 TEST_CASE("capabilities that the handler does not take are deleted", "[lib]") {
     Fixture f;
     f.machine.make(f.client, ObjectType::region, page_size, mine);
