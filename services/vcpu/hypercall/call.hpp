@@ -3,9 +3,9 @@
 // It must not know: registers and calling conventions (edge.cpp).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include <bulkhead/xen.hpp>
 
@@ -36,8 +36,21 @@ struct Operation {
     xen::Result (*run)(Call&);
 };
 
+/// The same by number: operations are found at once. All of Xen's numbers are small; a larger one does not compile.
+inline constexpr std::size_t operation_numbers = 64;
+template <std::size_t count> constexpr auto by_number(const Operation (&operations)[count]) {
+    std::array<xen::Result (*)(Call&), operation_numbers> table{};
+    for (const Operation& operation : operations) {
+        table.at(operation.number) = operation.run;
+    }
+    return table;
+}
 /// Runs the operation of that number, -ENOSYS if there is none. The whole number counts.
-xen::Result run_operation(Call& call, std::uint64_t number, std::span<const Operation> table);
+template <const auto& operations> xen::Result run_operation(Call& call, std::uint64_t number) {
+    static constexpr auto table = by_number(operations);
+    const auto run = number < table.size() ? table[number] : nullptr;
+    return run != nullptr ? run(call) : -XEN_ENOSYS;
+}
 /// One hypercall, by call.number.
 xen::Result dispatch(Call& call);
 

@@ -4,8 +4,6 @@
 // any operation does.
 #include "call.hpp"
 
-#include <array>
-
 #include "exceptions.hpp"
 
 namespace bulkhead::vcpu {
@@ -35,16 +33,6 @@ constexpr Operation hypercalls[] = {
     {__HYPERVISOR_dm_op, not_permitted},
     {__HYPERVISOR_hypfs_op, not_permitted},
 };
-
-/// The same by number: what most guests ask most often is found at once.
-constexpr std::size_t hypercall_numbers = 64;
-constexpr auto by_number = [] {
-    std::array<xen::Result (*)(Call&), hypercall_numbers> table{};
-    for (const Operation& hypercall : hypercalls) {
-        table.at(hypercall.number) = hypercall.run;
-    }
-    return table;
-}();
 
 constexpr std::uint64_t low_half = 0xffff'ffff;
 
@@ -78,18 +66,8 @@ bool may_call(const VcpuState& s) {
 
 } // namespace
 
-xen::Result run_operation(Call& call, std::uint64_t number, std::span<const Operation> table) {
-    for (const Operation& operation : table) {
-        if (operation.number == number) {
-            return operation.run(call);
-        }
-    }
-    return -XEN_ENOSYS;
-}
-
 xen::Result dispatch(Call& call) {
-    const auto run = call.number < by_number.size() ? by_number[call.number] : nullptr;
-    return run != nullptr ? run(call) : -XEN_ENOSYS;
+    return run_operation<hypercalls>(call, call.number);
 }
 
 void handle_hypercall(Domain& d, Vcpu& v) {

@@ -339,7 +339,7 @@ constexpr Operation operations[] = {
 } // namespace
 
 xen::Result event_channel_op(Call& call) {
-    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+    return run_operation<operations>(call, static_cast<std::uint32_t>(call.arg[0]));
 }
 
 } // namespace bulkhead::vcpu

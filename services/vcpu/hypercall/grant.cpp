@@ -182,7 +182,7 @@ xen::Result grant_table_op(Call& call) {
     if (static_cast<std::int32_t>(call.arg[2]) < 0) {
         return -XEN_EINVAL;
     }
-    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+    return run_operation<operations>(call, static_cast<std::uint32_t>(call.arg[0]));
 }
 
 } // namespace bulkhead::vcpu

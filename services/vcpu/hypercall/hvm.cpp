@@ -203,7 +203,7 @@ constexpr Operation operations[] = {
 } // namespace
 
 xen::Result hvm_op(Call& call) {
-    return run_operation(call, call.arg[0], operations); // a long, as memory_op's: the upper half counts
+    return run_operation<operations>(call, call.arg[0]); // a long, as memory_op's: the upper half counts
 }
 
 } // namespace bulkhead::vcpu

@@ -117,7 +117,7 @@ constexpr Operation operations[] = {
 
 /// The whole of the operation number counts: nothing hides in its upper bits.
 xen::Result memory_op(Call& call) {
-    return run_operation(call, call.arg[0], operations);
+    return run_operation<operations>(call, call.arg[0]);
 }
 
 } // namespace bulkhead::vcpu

@@ -93,7 +93,7 @@ xen::Result console_io(Call& call) {
     if (static_cast<std::int32_t>(call.arg[1]) < 0) {
         return -XEN_EINVAL;
     }
-    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), console_operations);
+    return run_operation<console_operations>(call, static_cast<std::uint32_t>(call.arg[0]));
 }
 
 xen::Result multicall(Call& call) {

@@ -112,7 +112,7 @@ constexpr Operation operations[] = {
 } // namespace
 
 xen::Result sched_op(Call& call) {
-    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+    return run_operation<operations>(call, static_cast<std::uint32_t>(call.arg[0]));
 }
 
 } // namespace bulkhead::vcpu

@@ -211,7 +211,7 @@ xen::Result vcpu_op(Call& call) {
     if (call.d.vcpu(static_cast<std::uint32_t>(call.arg[1])) == nullptr) {
         return -XEN_ENOENT;
     }
-    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+    return run_operation<operations>(call, static_cast<std::uint32_t>(call.arg[0]));
 }
 
 xen::Result set_timer_op(Call& call) {

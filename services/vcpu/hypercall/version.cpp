@@ -97,7 +97,7 @@ constexpr Operation operations[] = {
 } // namespace
 
 xen::Result xen_version(Call& call) {
-    return run_operation(call, static_cast<std::uint32_t>(call.arg[0]), operations);
+    return run_operation<operations>(call, static_cast<std::uint32_t>(call.arg[0]));
 }
 
 } // namespace bulkhead::vcpu
