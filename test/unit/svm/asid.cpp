@@ -48,11 +48,16 @@ TEST_CASE("no guest ever meets an old translation", "[svm][asid]") {
                 if (random() % 4 == 0) {
                     ++version[g];
                 }
+                bool told = false;
+                if (random() % 8 == 0) {
+                    tags[g].stale = told = true; // its monitor has handed the kernel other paging registers
+                    ++version[g];
+                }
                 if (random() % 200 == 0) {
                     tags[g] = {}; // a new guest in the old one's place, or one that was elsewhere
                     ++version[g];
                 }
-                const bool flush = version[g] != seen[g];
+                const bool flush = !told && version[g] != seen[g];
                 seen[g] = version[g];
                 const u8 command = asids.prepare(tags[g], flush);
                 REQUIRE((tags[g].asid >= 1 && tags[g].asid < count));
@@ -61,6 +66,19 @@ TEST_CASE("no guest ever meets an old translation", "[svm][asid]") {
                 tlb.run(tags[g].asid, {g, version[g]});
             }
         }
+    }
+}
+
+TEST_CASE("a guest that changes its paging often leaves the other guests their ASIDs") {
+    AsidAllocator asids{3, true};
+    AsidTag quiet, busy;
+    CHECK(asids.prepare(quiet, false) == tlb_control::flush_all);
+    CHECK(asids.prepare(busy, false) == tlb_control::keep);
+    for (int i = 0; i < 100; ++i) {
+        busy.stale = true;
+        CHECK(asids.prepare(busy, false) == tlb_control::flush_this_asid);
+        CHECK(asids.prepare(busy, false) == tlb_control::keep);
+        CHECK(asids.prepare(quiet, false) == tlb_control::keep);
     }
 }
 

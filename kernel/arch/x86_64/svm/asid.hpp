@@ -13,6 +13,7 @@ namespace bulkhead::kernel::svm {
 struct AsidTag {
     u32 asid{0};
     u64 generation{0};
+    bool stale{false}; ///< what was translated before may not be used by the next entry
 };
 
 class AsidAllocator {
@@ -20,9 +21,11 @@ public:
     /// ASIDs 1 to count - 1; 0 is the host's.
     constexpr AsidAllocator(u32 count, bool flush_by_asid) : count_{count}, flush_by_asid_{flush_by_asid} {}
 
-    /// Readies `tag` for an entry; what must go into TLB_CONTROL. `flush`: no old translation of this guest may be
-    /// used.
-    constexpr u8 prepare(AsidTag& tag, bool flush) {
+    /// Readies `tag` for an entry; what must go into TLB_CONTROL. `shot_down`: no old translation of this guest may be
+    /// used, even if its tag does not say so.
+    constexpr u8 prepare(AsidTag& tag, bool shot_down) {
+        const bool flush = shot_down || tag.stale;
+        tag.stale = false;
         if (tag.generation == generation_ && (!flush || flush_by_asid_)) {
             return flush ? tlb_control::flush_this_asid : tlb_control::keep;
         }
@@ -32,7 +35,7 @@ public:
             ++generation_;
             next_ = 1;
         }
-        tag = {next_++, generation_};
+        tag = {next_++, generation_, false};
         return exhausted ? tlb_control::flush_all : tlb_control::keep;
     }
 

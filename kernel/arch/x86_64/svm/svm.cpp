@@ -98,7 +98,7 @@ void expose(Guest& guest, VcpuGroups groups) {
     }
     StateTable::commit(copy, guest.vmcb, groups);
     if (includes(groups, VcpuGroups::mode)) {
-        guest.local.asid = {}; // by other tables than what the CPU has cached may come from: APM 2, 15.16
+        guest.local.asid.stale = true; // VMRUN flushes nothing by itself, whatever it loads (APM 2, 15.16)
     }
     if (includes(groups, VcpuGroups::tsc) && machine.features.tsc_aux) {
         guest.local.tsc_aux = copy.tsc_aux;
