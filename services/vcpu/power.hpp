@@ -27,9 +27,10 @@ struct Power {
     Start start{Start::none};
     std::uint8_t startup_page{0};
 
+    VcpuState context{}; ///< of Start::context; the registers only
+
     /// Asked before every entry: one test instead of two.
     bool to_apply() const { return (static_cast<unsigned>(reset) | static_cast<unsigned>(start)) != 0; }
-    VcpuState context{}; ///< of Start::context; the registers only
 };
 
 /// An INIT interrupt: the vCPU stops and waits for a start-up interrupt. One that was never started waits already.
