@@ -31,6 +31,26 @@ bool injecting(const Vcpu& v) {
     return (v.state->inject & event_valid) != 0;
 }
 
+/// At the next entry: the kernel does it whenever it is handed registers that decide about paging. Who waits for it
+/// looks again.
+void drop_translations(const Domain& d, Vcpu& v) {
+    v.touch(VcpuGroups::mode);
+    for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
+        if (const Vcpu& other = d.vcpus[i]; other.sleep == Sleep::flushing) {
+            d.kick(other);
+        }
+    }
+}
+
+bool flush_waits(const Domain& d, const Vcpu& v) {
+    for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
+        if (const Vcpu& other = d.vcpus[i]; &other != &v && other.mail.flush_waits()) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// The callback is on its way in already: its delivery was cut off by an exit.
 bool injecting_callback(const Domain& d, const Vcpu& v) {
     return v.state->inject == make_interrupt(d.callback.vector);
@@ -38,10 +58,9 @@ bool injecting_callback(const Domain& d, const Vcpu& v) {
 
 } // namespace
 
-void collect_mail(Vcpu& v) {
-    // The kernel drops a vCPU's translations whenever it is handed registers that decide about paging.
+void collect_mail(const Domain& d, Vcpu& v) {
     v.mail.collect([&](std::uint8_t vector) { v.lapic.request(vector); }, [&] { v.lapic.request_nmi(); },
-                   [&] { v.touch(VcpuGroups::mode); });
+                   [&] { drop_translations(d, v); });
 }
 
 void offer_interrupt(const Domain& d, Vcpu& v) {
@@ -75,9 +94,11 @@ bool should_wake(const Domain& d, const Vcpu& v) {
         return v.state->pending_vector != 0 || injecting(v);
     case Sleep::blocked:
         return v.state->pending_vector != 0 || injecting(v) || upcall_pending(v);
-    case Sleep::polling: // an interrupt that the guest does not take now has been waiting already: it polls in spite of
-                         // it
+    case Sleep::polling:
+        // An interrupt that the guest does not take now has been waiting already: it polls in spite of it.
         return (v.state->pending_vector != 0 && interrupts_on(v)) || injecting(v) || polled_port_pending(d, v);
+    case Sleep::flushing:
+        return !flush_waits(d, v);
     }
     return true;
 }

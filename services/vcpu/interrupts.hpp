@@ -8,7 +8,7 @@
 namespace bulkhead::vcpu {
 
 /// What other threads have sent comes into the local APIC.
-void collect_mail(Vcpu& v);
+void collect_mail(const Domain& d, Vcpu& v);
 /// Before each run: offers the kernel the interrupt with the highest claim, or withdraws one that lost its reason.
 void offer_interrupt(const Domain& d, Vcpu& v);
 /// After each run: learns whether the guest has taken what was offered.

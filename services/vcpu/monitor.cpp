@@ -124,7 +124,7 @@ void Monitor::step(Vcpu& v) {
     if (v.power.to_apply()) {
         apply_power(domain_, v);
     }
-    collect_mail(v);
+    collect_mail(domain_, v);
     if (!v.power.up) {
         sleep(v, RUNSTATE_offline, Tsc{0});
         return;

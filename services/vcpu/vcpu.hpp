@@ -20,7 +20,8 @@ enum class Sleep : std::uint8_t {
     awake,
     halted,  ///< HLT: until an interrupt can be delivered
     blocked, ///< SCHEDOP_block: until an event is pending
-    polling  ///< SCHEDOP_poll: until one of its ports is pending, an event is, or time is up
+    polling, ///< SCHEDOP_poll: until one of its ports is pending, an event is, or time is up
+    flushing ///< HVMOP_flush_tlbs: until no other vCPU has its translations still to drop
 };
 
 inline constexpr std::uint32_t max_poll_ports = 128;

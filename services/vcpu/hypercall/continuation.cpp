@@ -79,10 +79,6 @@ bool suspend_words(Call& call, const Continuations::Progress& progress) {
     if (worked < call.d.config.tsc_khz * slice_us / 1000) {
         return false;
     }
-    return suspend_words_now(call, progress);
-}
-
-bool suspend_words_now(Call& call, const Continuations::Progress& progress) {
     // The multicall around an entry leaves a token of its own.
     const std::uint32_t tokens = call.in_multicall ? 2 : 1;
     call.again = call.d.continuations.put(key_of(call), call.v.id, progress, call.d.now_ns(), tokens);

@@ -69,8 +69,6 @@ inline constexpr std::uint64_t slice_us = 50;
 /// True: the operation returns now, whatever value, and will be called again. To be asked after each bounded piece of
 /// work while there is more.
 [[nodiscard]] bool suspend_words(Call& call, const Continuations::Progress& progress);
-/// The same, however short the operation has worked: it waits for somebody.
-[[nodiscard]] bool suspend_words_now(Call& call, const Continuations::Progress& progress);
 
 template <typename T> [[nodiscard]] bool resume(Call& call, T& progress) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Continuations::Progress));
@@ -81,17 +79,11 @@ template <typename T> [[nodiscard]] bool resume(Call& call, T& progress) {
     __builtin_memcpy(&progress, words.data(), sizeof progress);
     return true;
 }
-template <typename T> Continuations::Progress words_of(const T& progress) {
+template <typename T> [[nodiscard]] bool suspend(Call& call, const T& progress) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Continuations::Progress));
     Continuations::Progress words{};
     __builtin_memcpy(words.data(), &progress, sizeof progress);
-    return words;
-}
-template <typename T> [[nodiscard]] bool suspend(Call& call, const T& progress) {
-    return suspend_words(call, words_of(progress));
-}
-template <typename T> [[nodiscard]] bool suspend_now(Call& call, const T& progress) {
-    return suspend_words_now(call, words_of(progress));
+    return suspend_words(call, words);
 }
 
 } // namespace bulkhead::vcpu

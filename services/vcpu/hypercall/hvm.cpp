@@ -2,7 +2,6 @@
 // HYPERVISOR_hvm_op (public/hvm/hvm_op.h, params.h): the parameters that a guest may see and set.
 // It must not know: how the callback gets into the guest.
 #include "argument.hpp"
-#include "continuation.hpp"
 
 #include <guest_hvm.layout.hpp>
 
@@ -156,33 +155,19 @@ xen::Result altp2m(Call&) {
     return -XEN_EOPNOTSUPP;
 }
 
-/// Whether the vCPU may still be running its guest's instructions by translations that were to go. One that sleeps or
-/// is down takes its mail before it runs again.
-bool may_use_old_translations(const Vcpu& v) {
-    return v.mail.flush_waits() && v.power.up && v.sleep == Sleep::awake;
-}
-
-/// All vCPUs' translations are gone when the guest goes on (public/hvm/hvm_op.h, HVMOP_flush_tlbs).
+/// All vCPUs' translations are gone when the guest goes on (public/hvm/hvm_op.h, HVMOP_flush_tlbs). Every other thread
+/// is told, those too whose vCPU sleeps or is down: it may just have been in its guest.
 xen::Result flush_tlbs(Call& call) {
     Domain& d = call.d;
     if (call.arg[1] != 0) {
         return -XEN_EINVAL;
     }
-    bool told = false;
-    if (!resume(call, told)) {
-        told = true;
-        call.v.touch(VcpuGroups::mode);
-        for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
-            if (Vcpu& other = d.vcpus[i]; &other != &call.v) {
-                other.mail.post_flush();
-                d.kick(other);
-            }
-        }
-    }
+    call.v.touch(VcpuGroups::mode);
     for (std::uint32_t i = 0; i < d.config.vcpus; ++i) {
-        if (const Vcpu& other = d.vcpus[i]; &other != &call.v && may_use_old_translations(other)) {
-            call.v.yield = true;                              // it may need this very CPU to leave its guest
-            return suspend_now(call, told) ? 0 : -XEN_ENOMEM; // too many calls are under way to wait in one more
+        if (Vcpu& other = d.vcpus[i]; &other != &call.v) {
+            other.mail.post_flush();
+            d.kick(other);
+            call.v.sleep = Sleep::flushing;
         }
     }
     return 0;

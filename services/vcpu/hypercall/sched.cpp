@@ -19,7 +19,7 @@ xen::Result yield(Call& call) {
 xen::Result block(Call& call) {
     // The mask is cleared when the vCPU asks to block (public/xen.h): no wake-up can get lost.
     __atomic_store_n(&call.v.info->evtchn_upcall_mask, std::uint8_t{0}, __ATOMIC_SEQ_CST);
-    if (!upcall_pending(call.v)) {
+    if (!upcall_pending(call.v) && call.v.sleep == Sleep::awake) { // a flush earlier in a multicall is waited for
         call.v.sleep = Sleep::blocked;
     }
     return 0;
@@ -72,7 +72,7 @@ xen::Result poll(Call& call) {
                                                     if (ready < 0) {
                                                         return ready;
                                                     }
-                                                    if (ready == 0) {
+                                                    if (ready == 0 && call.v.sleep == Sleep::awake) {
                                                         call.v.poll_count = p.nr_ports;
                                                         call.v.sleep = Sleep::polling;
                                                         if (p.timeout != 0) {

@@ -268,37 +268,63 @@ TEST_CASE("a thread whose vCPU is down sleeps until it is kicked, without a dead
     m.d().lock.release(1);
 }
 
-TEST_CASE("flush_tlbs ends when no vCPU can use an old translation") {
-    Smp m{3};
-    m.v(1).power.initialised = m.v(1).power.up = true; // in its guest
-    const std::uint64_t rip = m.state().rip;
+TEST_CASE("a flush with a handle is refused and tells nobody") {
+    Smp m{2};
     CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0x1000) == -XEN_EINVAL);
     CHECK_FALSE(m.v(1).mail.flush_waits());
-    m.state().rip = rip;
-    m.v().changed = VcpuGroups::none;
-    (void)m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0);
-    CHECK(includes(m.v().changed, VcpuGroups::mode)); // its own go at the next entry
-    CHECK(m.kicked(1));
-    CHECK(m.v(1).mail.flush_waits());
-    CHECK(m.state().rip == rip); // the instruction will be executed again
-    CHECK(m.v().yield);
-    m.signals.clear();
-    (void)m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0);
-    CHECK(m.state().rip == rip);
-    CHECK_FALSE(m.kicked(1)); // it has been told
+    CHECK(m.v().sleep == Sleep::awake);
+}
 
-    SECTION("it has left its guest") {
-        m.v(1).changed = VcpuGroups::none;
-        collect_mail(m.v(1));
-        CHECK(includes(m.v(1).changed, VcpuGroups::mode));
-    }
-    SECTION("it sleeps") {
-        m.v(1).sleep = Sleep::halted;
-    }
-    SECTION("it is down") {
-        m.v(1).power.up = false;
-    }
+TEST_CASE("flush_tlbs of a domain with one vCPU waits for nobody") {
+    Machine m;
+    m.enter_long_mode();
+    m.v().changed = VcpuGroups::none;
     CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0) == 0);
-    CHECK(m.state().rip != rip);
-    CHECK(m.d().continuations.count() == 0);
+    CHECK(includes(m.v().changed, VcpuGroups::mode)); // its own go at the next entry
+    CHECK(m.v().sleep == Sleep::awake);
+}
+
+TEST_CASE("who flushes goes on when every other thread has been out of its guest, also one whose vCPU is down") {
+    Smp m{4};
+    m.v(1).power.initialised = m.v(1).power.up = true; // in its guest
+    m.v(2).power.initialised = m.v(2).power.up = true;
+    m.v(2).sleep = Sleep::halted;
+    m.v(3).power.initialised = true; // taken down by another a moment ago: perhaps in its guest still
+    m.v().changed = VcpuGroups::none;
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0) == 0);
+    CHECK(includes(m.v().changed, VcpuGroups::mode));
+    for (const std::uint32_t other : {1u, 2u, 3u}) {
+        CHECK(m.kicked(other));
+    }
+    for (const std::uint32_t other : {1u, 2u, 3u}) {
+        CHECK_FALSE(should_wake(m.d(), m.v()));
+        m.d().holder = &m.v(other); // whose thread runs now
+        m.v(other).changed = VcpuGroups::none;
+        m.signals.clear();
+        collect_mail(m.d(), m.v(other));
+        CHECK(includes(m.v(other).changed, VcpuGroups::mode));
+        CHECK(m.kicked(0)); // it looks again
+    }
+    CHECK(should_wake(m.d(), m.v()));
+}
+
+TEST_CASE("two vCPUs that flush at once do not wait for each other for ever") {
+    Smp m{2};
+    m.v(1).power.initialised = m.v(1).power.up = true;
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0) == 0);
+    m.v().mail.post_flush(); // what the other one's call does
+    m.v(1).sleep = Sleep::flushing;
+    collect_mail(m.d(), m.v(1));
+    CHECK(should_wake(m.d(), m.v()));
+    CHECK_FALSE(should_wake(m.d(), m.v(1)));
+    collect_mail(m.d(), m.v());
+    CHECK(should_wake(m.d(), m.v(1)));
+}
+
+TEST_CASE("a block after a flush does not make the flush shorter") {
+    Smp m{2};
+    m.v(1).power.initialised = m.v(1).power.up = true;
+    CHECK(m.hypercall(__HYPERVISOR_hvm_op, HVMOP_flush_tlbs, 0) == 0);
+    CHECK(m.hypercall(__HYPERVISOR_sched_op, SCHEDOP_block) == 0);
+    CHECK(m.v().sleep == Sleep::flushing);
 }
