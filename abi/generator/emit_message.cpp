@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 namespace bulkhead::generator {
@@ -23,14 +24,25 @@ std::string c_name(const Descriptor& message) {
     return name;
 }
 
+/// The least and the largest value that the schema lists, in whatever order it does.
+std::pair<int, int> range_of(const google::protobuf::EnumDescriptor& list) {
+    std::pair<int, int> range{list.value(0)->number(), list.value(0)->number()};
+    for (int i = 1; i < list.value_count(); ++i) {
+        range.first = std::min(range.first, list.value(i)->number());
+        range.second = std::max(range.second, list.value(i)->number());
+    }
+    return range;
+}
+
 bool is_number(const FieldDescriptor& field) {
     switch (field.type()) {
     case FieldDescriptor::TYPE_UINT32:
     case FieldDescriptor::TYPE_UINT64:
     case FieldDescriptor::TYPE_SINT32:
     case FieldDescriptor::TYPE_BOOL:
-    case FieldDescriptor::TYPE_ENUM:
         return true;
+    case FieldDescriptor::TYPE_ENUM:
+        return range_of(*field.enum_type()).first >= 0; // a negative one is ten bytes, sign-extended
     default:
         return false;
     }
@@ -77,7 +89,7 @@ std::string to_wire(const FieldDescriptor& field, const std::string& value) {
     case FieldDescriptor::TYPE_SINT32:
         return "wire::zigzag(" + value + ")";
     case FieldDescriptor::TYPE_ENUM:
-        return "static_cast<std::uint32_t>(" + value + ")";
+        return "number_of(" + value + ")";
     default:
         return value;
     }
@@ -110,7 +122,7 @@ std::string limit_of(const FieldDescriptor& field) {
     case FieldDescriptor::TYPE_BOOL:
         return "1";
     case FieldDescriptor::TYPE_ENUM:
-        return std::to_string(field.enum_type()->value(field.enum_type()->value_count() - 1)->number());
+        return std::to_string(range_of(*field.enum_type()).second);
     case FieldDescriptor::TYPE_UINT64:
         return "~std::uint64_t{0}";
     default:
@@ -120,6 +132,16 @@ std::string limit_of(const FieldDescriptor& field) {
 
 std::string tag_of(const FieldDescriptor& field) {
     return c_name(*field.containing_type()) + "_" + field.name() + "_tag";
+}
+
+/// The largest message, for which there is room, has no enum's value but those that the schema lists.
+void refuse_beyond_limit(std::ostream& out, const FieldDescriptor& field, const std::string& value,
+                         const std::string& indent) {
+    if (field.type() == FieldDescriptor::TYPE_ENUM) {
+        out << indent << "if (" << to_wire(field, value) << " > " << limit_of(field) << ") {\n"
+            << indent << "    return false;\n"
+            << indent << "}\n";
+    }
 }
 
 void put_repeated(std::ostream& out, const FieldDescriptor& field) {
@@ -149,6 +171,7 @@ void put_choice(std::ostream& out, const FieldDescriptor& field) {
             << "        if (!put(out, " << value << ")) {\n            return false;\n        }\n"
             << "        out.end(begun);\n    }\n";
     } else {
+        refuse_beyond_limit(out, field, value, "        ");
         out << "        out.byte(" << key_of(field) << ");\n        out.varint(" << to_wire(field, value)
             << ");\n    }\n";
     }
@@ -162,6 +185,7 @@ void emit_put(std::ostream& out, const Descriptor& message) {
         } else if (field->is_repeated()) {
             put_repeated(out, *field);
         } else {
+            refuse_beyond_limit(out, *field, "m." + field->name(), "    ");
             out << "    out.field(" << key_of(*field) << ", " << to_wire(*field, "m." + field->name()) << ");\n";
         }
     }

@@ -18,6 +18,14 @@ template <typename M> struct StraightCodec;
 
 namespace straight {
 
+/// What memory holds in an enum's place, which need not be a value of its type: a message is filled by others, too.
+template <typename Enum> std::uint32_t number_of(const Enum& value) {
+    static_assert(sizeof value == sizeof(std::uint32_t));
+    std::uint32_t number;
+    __builtin_memcpy(&number, &value, sizeof number);
+    return number;
+}
+
 /// Writes without looking for an end: whoever starts one has seen that the largest message fits.
 class Output {
 public:

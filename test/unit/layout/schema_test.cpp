@@ -8,6 +8,7 @@
 
 #include "architecture.hpp"
 #include "emit.hpp"
+#include "emit_message.hpp"
 
 using namespace bulkhead;
 using namespace bulkhead::generator;
@@ -153,4 +154,39 @@ TEST_CASE("padding that does not lead to alignment is refused", "[abi][generator
     schema.add("b", u32, guest::U32).set_padding(1);
     const Structures structures = schema.read();
     CHECK_THROWS_AS(lay_out(wide, *structures.front()), SchemaError);
+}
+
+TEST_CASE("an enum has a straight-line codec if its values are counted from 0", "[abi][generator]") {
+    FileDescriptorProto file;
+    file.set_name("m.proto");
+    file.set_syntax("proto3");
+    auto& list = *file.add_enum_type();
+    list.set_name("E");
+    const auto add = [&](const char* name, int number) {
+        auto& value = *list.add_value();
+        value.set_name(name);
+        value.set_number(number);
+    };
+    DescriptorProto& message = *file.add_message_type();
+    message.set_name("M");
+    FieldDescriptorProto& field = *message.add_field();
+    field.set_name("e");
+    field.set_number(1);
+    field.set_label(FieldDescriptorProto::LABEL_OPTIONAL);
+    field.set_type(FieldDescriptorProto::TYPE_ENUM);
+    field.set_type_name(".E");
+    add("ZERO", 0);
+    add("LARGEST", 5);
+    add("LAST", 1);
+    DescriptorPool pool;
+    SECTION("the largest counts, not the last") {
+        const std::string text = emit_message_codecs(*pool.BuildFile(file));
+        CHECK(text.find("if (number_of(m.e) > 5) {") != std::string::npos);
+        CHECK(text.find("in.field(8, 5, value)") != std::string::npos);
+    }
+    SECTION("a negative value is written as ten bytes: not here") {
+        add("NEGATIVE", -1);
+        const std::string text = emit_message_codecs(*pool.BuildFile(file));
+        CHECK(text.find("StraightCodec<::M>") == std::string::npos);
+    }
 }

@@ -153,6 +153,23 @@ TEST_CASE("a count beyond the array is not encoded", "[codec]") {
     CHECK_FALSE(encode(request, bytes));
 }
 
+TEST_CASE("an enum's value that the schema does not list is nanopb's", "[codec]") {
+    // The room that is asked for counts on the listed values: one byte, where the largest takes five.
+    bulkhead_MemoryAddToPhysmap message{};
+    message.index = message.gfn = ~std::uint64_t{0};
+    const std::uint32_t unlisted = GENERATE(3u, 0x80u, 0xffff'ffffu);
+    std::memcpy(&message.space, &unlisted, sizeof unlisted);
+    std::uint8_t bytes[StraightCodec<bulkhead_MemoryAddToPhysmap>::max_size + 8];
+    std::uint8_t before[sizeof bytes];
+    std::memset(bytes, 0xa5, sizeof bytes);
+    std::memset(before, 0xa5, sizeof before);
+    CHECK(StraightCodec<bulkhead_MemoryAddToPhysmap>::encode(message, bytes) == 0);
+    const std::size_t room = StraightCodec<bulkhead_MemoryAddToPhysmap>::max_size;
+    CHECK(std::memcmp(bytes + room, before + room, sizeof bytes - room) == 0);
+    const bool fits = unlisted < 0x80; // in nanopb's own room, too
+    CHECK(static_cast<bool>(encode(message, std::span{bytes, room})) == fits);
+}
+
 TEST_CASE("fields that a codec does not know are nanopb's", "[codec]") {
     // EventReply with a field 31 in front, as a newer schema may have one.
     const std::uint8_t bytes[] = {0xf8, 0x01, 0x05, 0x10, 0x07};
