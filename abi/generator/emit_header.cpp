@@ -12,8 +12,7 @@ constexpr const char* introduction =
     "// does not fit it says what that is to the guest, and `out` is then to be forgotten. `narrow_outputs` writes "
     "only\n"
     "// what the headers call OUT, as hypercalls do. Padding is ignored on the way in and zero on the way out.\n"
-    "#pragma once\n\n#include <cstddef>\n#include <cstdint>\n\n#include <bulkhead/guest_layout.hpp>\n#include "
-    "<bulkhead/wire.hpp>\n\n";
+    "#pragma once\n\n#include <cstddef>\n#include <cstdint>\n\n#include <bulkhead/guest_layout.hpp>\n\n";
 
 void emit_traits(std::ostream& out, const std::string& schema, const Structures& structures) {
     out << "\nnamespace bulkhead::guest {\n\n";
@@ -25,9 +24,6 @@ void emit_traits(std::ostream& out, const std::string& schema, const Structures&
         out << "template <> struct LayoutsOf<::" << structure->message << "> {\n"
             << "    using Wide = x86_64::" << structure->name << ";\n"
             << "    using Narrow = x86_32::" << structure->name << ";\n};\n";
-        if (structure->hot) {
-            emit_codec(out, *structure);
-        }
         all += (all.empty() ? "::" : ", ::") + structure->message;
     }
     out << "using messages_of_" << schema << " = Messages<" << all << ">;\n";

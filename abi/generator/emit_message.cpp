@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// NAME.codec.hpp: straight-line codecs for the messages between components. Every message whose fields are numbers,
-// messages, or repeated ones of these has one; of what it cannot express (text, a number above 15) the codec says so
-// when it meets it, and nanopb is asked. Fields go by their numbers, as nanopb writes them.
+// NAME.codec.hpp: straight-line codecs. Every message between components whose fields are numbers, messages, or
+// repeated ones of these has one; of what it cannot express (text, a number above 15) the codec says so when it meets
+// it, and nanopb is asked. A guest's structure that is hot has one that expresses everything. Fields go by their
+// numbers, as nanopb writes them.
 #include "emit_message.hpp"
 
 #include <algorithm>
 #include <sstream>
 #include <utility>
 #include <vector>
+
+#include "guest_layout.pb.h"
+#include "model.hpp"
 
 namespace bulkhead::generator {
 namespace {
@@ -79,6 +83,23 @@ bool supported(const Descriptor& message) {
     });
 }
 
+/// Of guests' structures only the hot ones are worth it, and nothing in them is left to nanopb.
+bool is_wanted(const Descriptor& message) {
+    if (!message.options().HasExtension(guest::is)) {
+        return supported(message);
+    }
+    if (!message.options().GetExtension(guest::is).hot()) {
+        return false;
+    }
+    for (const FieldDescriptor* field : fields_of(message)) {
+        if (!supported(*field) ||
+            (field->type() == FieldDescriptor::TYPE_MESSAGE && !is_wanted(*field->message_type()))) {
+            throw SchemaError(field->full_name(), "a hot message has only what a straight-line codec can express");
+        }
+    }
+    return true;
+}
+
 int key_of(const FieldDescriptor& field) {
     const bool by_length = field.type() == FieldDescriptor::TYPE_MESSAGE || field.is_repeated();
     return field.number() * 8 + (by_length ? length_delimited : 0);
@@ -87,7 +108,7 @@ int key_of(const FieldDescriptor& field) {
 std::string to_wire(const FieldDescriptor& field, const std::string& value) {
     switch (field.type()) {
     case FieldDescriptor::TYPE_SINT32:
-        return "wire::zigzag(" + value + ")";
+        return "zigzag(" + value + ")";
     case FieldDescriptor::TYPE_ENUM:
         return "number_of(" + value + ")";
     default:
@@ -113,7 +134,7 @@ std::string c_type(const FieldDescriptor& field) {
 }
 std::string from_wire(const FieldDescriptor& field) {
     if (field.type() == FieldDescriptor::TYPE_SINT32) {
-        return "wire::unzigzag(value)";
+        return "unzigzag(value)";
     }
     return field.type() == FieldDescriptor::TYPE_UINT64 ? "value" : "static_cast<" + c_type(field) + ">(value)";
 }
@@ -272,12 +293,11 @@ std::string emit_message_codecs(const google::protobuf::FileDescriptor& file) {
     const std::string base = file.name().substr(0, file.name().rfind(".proto"));
     std::ostringstream out;
     out << "// Generated from " << file.name() << ".\n#pragma once\n\n#include <iterator>\n\n"
-        << "#include <bulkhead/straight.hpp>\n#include <bulkhead/wire.hpp>\n\n#include \"" << base
-        << ".pb.h\"\n\nnamespace bulkhead::straight {\n\n";
+        << "#include <bulkhead/straight.hpp>\n\n#include \"" << base << ".pb.h\"\n\nnamespace bulkhead::straight {\n\n";
     std::vector<std::string> names;
     for (int i = 0; i < file.message_type_count(); ++i) {
         const Descriptor& message = *file.message_type(i);
-        if (supported(message)) { // protoc has seen to it that what it is made of exists; ours stands above it
+        if (is_wanted(message)) { // protoc has seen to it that what it is made of exists; ours stands above it
             emit_put(out, message);
             emit_take(out, message);
             out << '\n';

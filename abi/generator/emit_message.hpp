@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Codecs of the messages between components. It must not know: guests' structures.
+// Straight-line codecs of messages. It must not know: what guests' structures look like in memory.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace bulkhead::generator {
 
-/// NAME.codec.hpp, with a bulkhead::StraightCodec for each message of the file that can have one.
+/// NAME.codec.hpp, with a bulkhead::StraightCodec for each message of the file that can have one; of guests' structures
+/// those that the schema calls hot. Throws SchemaError where a hot one has a field that such a codec cannot express.
 std::string emit_message_codecs(const google::protobuf::FileDescriptor& file);
 
 } // namespace bulkhead::generator

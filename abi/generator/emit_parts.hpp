@@ -12,7 +12,6 @@ namespace bulkhead::generator {
 std::string type_name(const Architecture& architecture, const Member& member);
 
 void emit_struct(std::ostream& out, const Architecture& architecture, const Structure& structure);
-void emit_codec(std::ostream& out, const Structure& structure);
 void emit_conversions(std::ostream& out, const Architecture& architecture, const Structure& structure);
 
 } // namespace bulkhead::generator

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // protoc-gen-bulkhead: protoc's plugin that writes guest layouts, from abi/schema/*.proto with the options of
-// guest_layout.proto; or, with the parameter "codec", the codecs of the messages between components, from abi/proto. It
-// must not know: what either is used for.
+// guest_layout.proto; or, with the parameter "codec", the straight-line codecs of messages, from there and from
+// abi/proto. It must not know: what either is used for.
 #include <memory>
 #include <string>
 

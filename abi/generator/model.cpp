@@ -170,7 +170,6 @@ std::vector<std::unique_ptr<Structure>> read_structures(const google::protobuf::
         structure->message = nanopb_name(message);
         structure->xen = message.options().GetExtension(guest::is).xen();
         structure->shared = message.options().GetExtension(guest::is).shared();
-        structure->hot = message.options().GetExtension(guest::is).hot();
         std::set<const OneofDescriptor*> seen;
         for (int f = 0; f < message.field_count(); ++f) {
             const FieldDescriptor& field = *message.field(f);

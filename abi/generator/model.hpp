@@ -65,7 +65,6 @@ struct Structure {
     std::string message; ///< the C type that nanopb makes
     std::string xen;     ///< in the public headers; empty: none
     bool shared{false};  ///< a layout without conversions
-    bool hot{false};
     std::vector<Item> items;
 
     bool has_outputs() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the generated codecs of the services' messages are made of (see abi/generator/emit_message.cpp): Protobuf's wire
+// What the generated codecs of messages are made of (see abi/generator/emit_message.cpp): Protobuf's wire
 // format by straight lines, without tables. It must not know: any message.
 #pragma once
 
@@ -16,7 +16,21 @@ namespace bulkhead {
 /// Bytes are nanopb's. decode sets every member that belongs to what the message says; the others of a union are left.
 template <typename M> struct StraightCodec;
 
+template <typename M>
+concept HasStraightCodec = requires {
+    StraightCodec<M>::max_size;
+};
+
 namespace straight {
+
+/// Signed numbers as the wire has them (sint32).
+constexpr std::uint64_t zigzag(std::int32_t value) {
+    return (static_cast<std::uint32_t>(value) << 1) ^ static_cast<std::uint32_t>(value >> 31);
+}
+constexpr std::int32_t unzigzag(std::uint64_t value) {
+    const auto low = static_cast<std::uint32_t>(value);
+    return static_cast<std::int32_t>((low >> 1) ^ (0u - (low & 1)));
+}
 
 /// What memory holds in an enum's place, which need not be a value of its type: a message is filled by others, too.
 template <typename Enum> std::uint32_t number_of(const Enum& value) {

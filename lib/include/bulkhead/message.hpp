@@ -21,11 +21,6 @@ concept Message = requires {
     { nanopb::MessageDescriptor<M>::fields() } -> std::convertible_to<const pb_msgdesc_t*>;
 };
 
-template <typename M>
-concept HasStraightCodec = requires {
-    StraightCodec<M>::max_size;
-};
-
 /// False if the bytes are not an encoding of an M that fits; `message` is then to be forgotten.
 template <Message M> [[nodiscard]] bool decode(std::span<const std::uint8_t> bytes, M& message) {
     if constexpr (HasStraightCodec<M>) {

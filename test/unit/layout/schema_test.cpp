@@ -50,14 +50,18 @@ public:
         }
         last().set_oneof_index(0);
     }
-    Structures read() {
-        DescriptorPool pool{DescriptorPool::generated_pool()};
-        const auto* const file = pool.BuildFile(file_);
-        REQUIRE(file != nullptr);
-        return read_structures(*file);
-    }
+    void call_hot() { message_->mutable_options()->MutableExtension(guest::is)->set_hot(true); }
+    Structures read() { return read_structures(built()); }
+    std::string codecs() { return emit_message_codecs(built()); }
 
 private:
+    const google::protobuf::FileDescriptor& built() {
+        const auto* const file = pool_.BuildFile(file_);
+        REQUIRE(file != nullptr);
+        return *file;
+    }
+
+    DescriptorPool pool_{DescriptorPool::generated_pool()};
     FileDescriptorProto file_;
     DescriptorProto* message_;
 };
@@ -154,6 +158,34 @@ TEST_CASE("padding that does not lead to alignment is refused", "[abi][generator
     schema.add("b", u32, guest::U32).set_padding(1);
     const Structures structures = schema.read();
     CHECK_THROWS_AS(lay_out(wide, *structures.front()), SchemaError);
+}
+
+TEST_CASE("structures that are called hot have a straight-line codec", "[abi][generator]") {
+    Schema schema;
+    schema.add("a", u32, guest::U32);
+    SECTION("others have none") {
+        CHECK(schema.codecs().find("StraightCodec") == std::string::npos);
+    }
+    SECTION("numbers") {
+        schema.call_hot();
+        CHECK(schema.codecs().find("StraightCodec<::T>") != std::string::npos);
+    }
+    SECTION("a member with a number above 15") {
+        schema.call_hot();
+        schema.last().set_number(16);
+        CHECK_THROWS_AS(schema.codecs(), SchemaError);
+    }
+    SECTION("text") {
+        schema.call_hot();
+        schema.add("text", FieldDescriptorProto::TYPE_BYTES, guest::U8);
+        CHECK_THROWS_AS(schema.codecs(), SchemaError);
+    }
+    SECTION("a member of a union that would be left to nanopb between components") {
+        schema.call_hot();
+        schema.add("b", FieldDescriptorProto::TYPE_FIXED32, guest::U32).set_when(1);
+        schema.in_union("a");
+        CHECK_THROWS_AS(schema.codecs(), SchemaError);
+    }
 }
 
 TEST_CASE("an enum has a straight-line codec if its values are counted from 0", "[abi][generator]") {
