@@ -108,14 +108,6 @@ Thread* pick(Cpu& cpu) {
     return nullptr;
 }
 
-/// A timer that fires too early finds nothing due and is armed again; so it is left alone if it is early enough.
-void arm_timer_for(Cpu& cpu, std::uint64_t when) {
-    if (when < cpu.timer_armed_for) {
-        cpu.timer_armed_for = when;
-        arch::arm_timer(when);
-    }
-}
-
 void arm_timer(Cpu& cpu, std::uint64_t now) {
     std::uint64_t when = cpu.timeouts != nullptr ? cpu.timeouts->when : ~std::uint64_t{0};
     if (cpu.payer != nullptr) {
@@ -129,7 +121,11 @@ void arm_timer(Cpu& cpu, std::uint64_t now) {
             when = now + b.slice_left;
         }
     }
-    arm_timer_for(cpu, when);
+    // A timer that fires too early finds nothing due and is armed again; so it is left alone if it is early enough.
+    if (when < cpu.timer_armed_for) {
+        cpu.timer_armed_for = when;
+        arch::arm_timer(when);
+    }
 }
 
 void hand_over(Cpu& cpu, Thread* next) {

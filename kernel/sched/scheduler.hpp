@@ -15,8 +15,10 @@ inline constexpr std::uint64_t slice_us = 5000;
 /// Charges the time since the last call to the CPU's payer: before the payer changes, and whenever its time may be
 /// over.
 void account(Cpu& cpu);
-/// Chooses what the CPU executes next and arms its timer; sets current and payer. Null: nothing to do.
+/// Looks at the queues, or at what the payer pays for now: what `choose` does when something has changed.
 Thread* choose_anew(Cpu& cpu);
+/// Chooses what the CPU executes next and arms its timer; sets current and payer. Null: nothing to do. Most often it is
+/// what ran before.
 inline Thread* choose(Cpu& cpu) {
     Thread* const current = cpu.current;
     const bool goes_on = !cpu.stale && cpu.payer != nullptr && current != nullptr && current->runnable();
