@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starting vCPUs by VCPUOP_initialise in each mode (public/hvm/hvm_vcpu.h), and interrupts between two of them.
 #include "bench.hpp"
-
-#include <xen/hvm/hvm_vcpu.h>
+#include "vcpu_context.hpp"
 
 extern "C" {
 extern const unsigned char bench_start16[], bench_start16_stamp[], bench_start16_end[];
@@ -17,10 +16,7 @@ extern std::uint64_t page_table_l4[512];
 namespace bulkhead::guest::bench {
 namespace {
 
-constexpr std::uint32_t low_page = 0x60; ///< free memory below 1 MiB
 constexpr std::uint32_t starts_per_mode = 4;
-constexpr std::uint16_t flat_code = 0xc9b, flat_data = 0xc93, busy_tss = 0x8b, code16 = 0x9b, data16 = 0x93;
-constexpr std::uint32_t pe_et = 0x11;
 
 /// What the vCPU will leave, and where.
 struct Start {
@@ -28,55 +24,18 @@ struct Start {
     volatile std::uint64_t* stamp;
 };
 
-void set_segments(vcpu_hvm_x86_32& r, std::uint32_t base, std::uint32_t limit, std::uint16_t code, std::uint16_t data) {
-    r.cs_base = r.ds_base = r.ss_base = r.es_base = base;
-    r.cs_limit = r.ds_limit = r.ss_limit = r.es_limit = limit;
-    r.cs_ar = code;
-    r.ds_ar = r.ss_ar = r.es_ar = data;
-    r.tr_limit = 0xffff;
-    r.tr_ar = busy_tss;
-}
-
 Start in_16_bit_mode() {
-    auto* to = at_physical<volatile unsigned char>(std::uint64_t{low_page} << 12);
-    for (const unsigned char* from = bench_start16; from != bench_start16_end; ++from) {
-        to[from - bench_start16] = *from;
-    }
-    Start start{{},
-                at_physical<volatile std::uint64_t>((std::uint64_t{low_page} << 12) +
-                                                    static_cast<std::uint64_t>(bench_start16_stamp - bench_start16))};
-    start.context.mode = VCPU_HVM_MODE_32B;
-    auto& r = start.context.cpu_regs.x86_32;
-    r.cr0 = 0x10;
-    set_segments(r, low_page << 12, 0xffff, code16, data16);
-    return start;
+    put_at_startup_page(bench_start16, bench_start16_end);
+    const auto offset = static_cast<std::uint64_t>(bench_start16_stamp - bench_start16);
+    return {context_in_16_bit_code(),
+            at_physical<volatile std::uint64_t>((std::uint64_t{startup_page} << 12) + offset)};
 }
-
-Start in_32_bit_mode(const void* code) {
-    Start start{{}, &bench_started};
-    start.context.mode = VCPU_HVM_MODE_32B;
-    auto& r = start.context.cpu_regs.x86_32;
-    r.eip = static_cast<std::uint32_t>(address_of(code));
-    r.cr0 = pe_et;
-    set_segments(r, 0, 0xffff'ffff, flat_code, flat_data);
-    return start;
+Start in_32_bit_mode() {
+    return {context_in_32_bit_code(bench_start32), &bench_started};
 }
-
 #ifdef __x86_64__
-vcpu_hvm_context context_64(const void* code) {
-    vcpu_hvm_context context{};
-    context.mode = VCPU_HVM_MODE_64B;
-    auto& r = context.cpu_regs.x86_64;
-    r.rip = address_of(code);
-    r.cr0 = 0x8000'0033;
-    r.cr3 = address_of(page_table_l4);
-    r.cr4 = 0x620;
-    r.efer = 0x500;
-    return context;
-}
-
 Start in_64_bit_mode() {
-    return {context_64(bench_start64), &bench_started};
+    return {context_in_64_bit_code(bench_start64, page_table_l4), &bench_started};
 }
 #endif
 
@@ -124,17 +83,17 @@ alignas(16) unsigned char other_stack[8192];
     }
 }
 
-Start at_answer() {
+vcpu_hvm_context at_answer() {
     void (*const code)() = answer;
     const Word stack = address_of(other_stack) + sizeof other_stack - sizeof(Word); // as behind a call
 #ifdef __x86_64__
-    Start start = {context_64(reinterpret_cast<const void*>(code)), nullptr};
-    start.context.cpu_regs.x86_64.rsp = stack;
+    auto context = context_in_64_bit_code(reinterpret_cast<const void*>(code), page_table_l4);
+    context.cpu_regs.x86_64.rsp = stack;
 #else
-    Start start = in_32_bit_mode(reinterpret_cast<const void*>(code));
-    start.context.cpu_regs.x86_32.esp = stack - 4;
+    auto context = context_in_32_bit_code(reinterpret_cast<const void*>(code));
+    context.cpu_regs.x86_32.esp = stack - 4;
 #endif
-    return start;
+    return context;
 }
 
 void measure_interrupts(const char* row) {
@@ -143,8 +102,8 @@ void measure_interrupts(const char* row) {
     port_of_other = bind_ipi(vcpu);
     mask(port_of_first);
     mask(port_of_other);
-    Start start = at_answer();
-    expect_ok(vcpu_op(VCPUOP_initialise, vcpu, &start.context), "VCPUOP_initialise");
+    auto context = at_answer();
+    expect_ok(vcpu_op(VCPUOP_initialise, vcpu, &context), "VCPUOP_initialise");
     expect_ok(vcpu_op(VCPUOP_up, vcpu), "VCPUOP_up");
     sample(row, rounds, [] {
         const auto from = rdtsc();
@@ -161,7 +120,7 @@ void measure_vcpus() {
     set_up_events();
     if (!has_word("two-cpus")) {
         measure_starts("start_16", in_16_bit_mode);
-        measure_starts("start_32", [] { return in_32_bit_mode(bench_start32); });
+        measure_starts("start_32", in_32_bit_mode);
 #ifdef __x86_64__
         measure_starts("start_64", in_64_bit_mode);
 #endif

@@ -12,15 +12,11 @@
 
 #include <guest_grant_table.layout.hpp>
 
+#include "demand.hpp"
+
 namespace {
 
 constexpr std::size_t room = 2048;
-
-void require(bool holds) {
-    if (!holds) {
-        __builtin_trap();
-    }
-}
 
 struct Bytes {
     std::uint8_t at[room];
@@ -34,7 +30,7 @@ struct Bytes {
 template <typename M> Bytes nanopb_writes(const M& message) {
     Bytes bytes;
     pb_ostream_t stream = pb_ostream_from_buffer(bytes.at, sizeof bytes.at);
-    require(pb_encode(&stream, nanopb::MessageDescriptor<M>::fields(), &message));
+    demand(pb_encode(&stream, nanopb::MessageDescriptor<M>::fields(), &message));
     bytes.length = stream.bytes_written;
     return bytes;
 }
@@ -43,7 +39,7 @@ template <typename M> Bytes straight_writes(const M& message) {
     static_assert(bulkhead::StraightCodec<M>::max_size <= room);
     Bytes bytes;
     bytes.length = bulkhead::StraightCodec<M>::encode(message, bytes.at);
-    require(bytes.length <= bulkhead::StraightCodec<M>::max_size);
+    demand(bytes.length <= bulkhead::StraightCodec<M>::max_size);
     return bytes;
 }
 
@@ -54,11 +50,11 @@ template <typename M> void compare(const std::uint8_t* data, std::size_t size) {
     const bool nanopb_reads = pb_decode(&stream, nanopb::MessageDescriptor<M>::fields(), &theirs);
     if (nanopb_reads) {
         const Bytes written = straight_writes(theirs);
-        require(written.length == 0 || written == nanopb_writes(theirs));
+        demand(written.length == 0 || written == nanopb_writes(theirs));
     }
     if (bulkhead::StraightCodec<M>::decode({data, size}, mine)) {
-        require(nanopb_reads);
-        require(straight_writes(mine) == nanopb_writes(theirs));
+        demand(nanopb_reads);
+        demand(straight_writes(mine) == nanopb_writes(theirs));
     }
 }
 
@@ -69,8 +65,8 @@ template <typename M> void compare_hot(const std::uint8_t* data, std::size_t siz
     pb_istream_t stream = pb_istream_from_buffer(data, size);
     if (pb_decode(&stream, nanopb::MessageDescriptor<M>::fields(), &theirs)) {
         const Bytes written = straight_writes(theirs);
-        require(written == nanopb_writes(theirs));
-        require(bulkhead::StraightCodec<M>::decode({written.at, written.length}, again));
+        demand(written == nanopb_writes(theirs));
+        demand(bulkhead::StraightCodec<M>::decode({written.at, written.length}, again));
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include <world.hpp>
 
+#include "demand.hpp"
+
 using namespace bulkhead;
 using namespace bulkhead::test;
 
@@ -12,12 +14,6 @@ namespace {
 
 constexpr std::uint32_t max_messages = 32;
 constexpr std::uint32_t ports_of_one_domain = 128;
-
-void demand(bool condition) {
-    if (!condition) {
-        __builtin_trap();
-    }
-}
 
 } // namespace
 

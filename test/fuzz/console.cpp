@@ -5,18 +5,14 @@
 
 #include <console_world.hpp>
 
+#include "demand.hpp"
+
 using namespace bulkhead;
 using bulkhead::console::test::World;
 
 namespace {
 
 constexpr std::uint32_t max_steps = 64;
-
-void demand(bool condition) {
-    if (!condition) {
-        __builtin_trap();
-    }
-}
 
 void send(World& world, const std::string& bytes) {
     world.machine.run_as(world.monitor, [&] {

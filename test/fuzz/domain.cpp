@@ -5,18 +5,14 @@
 
 #include <domain_world.hpp>
 
+#include "demand.hpp"
+
 using namespace bulkhead;
 using namespace bulkhead::domain::test;
 
 namespace {
 
 constexpr std::uint32_t max_steps = 16;
-
-void demand(bool condition) {
-    if (!condition) {
-        __builtin_trap();
-    }
-}
 
 } // namespace
 

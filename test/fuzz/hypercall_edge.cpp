@@ -6,6 +6,8 @@
 
 #include <machine.hpp>
 
+#include "demand.hpp"
+
 using namespace bulkhead;
 using namespace bulkhead::vcpu;
 
@@ -90,8 +92,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         fill_arguments(input, m);
         call(input, m);
     }
-    if (m.load<std::uint64_t>(canary_at) != canary) {
-        __builtin_trap(); // a page that the guest cannot write was written
-    }
+    demand(m.load<std::uint64_t>(canary_at) == canary); // it is in a page that the guest cannot write
     return 0;
 }

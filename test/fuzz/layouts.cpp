@@ -9,15 +9,11 @@
 
 #include <every_message.hpp>
 
+#include "demand.hpp"
+
 using namespace bulkhead;
 
 namespace {
-
-void demand(bool condition) {
-    if (!condition) {
-        __builtin_trap();
-    }
-}
 
 template <typename Layout> bool same(const Layout& a, const Layout& b) {
     return std::memcmp(&a, &b, sizeof a) == 0;
