@@ -34,6 +34,18 @@ def apic(name, kernel):
                     (Expect("apic", "apic: 5 interrupts, PASS"), ended("apic", "poweroff")), forbid={"apic": ("FAIL", "exception")})
 
 
+def system_calls(name, first, second):
+    """Two guests on one CPU whose system-call MSRs differ, each with a ring 3 that enters its kernel while the other runs in between."""
+    return BootCase(
+        name, ("REQ-WIDTH-006", "REQ-GUEST-012"),
+        (Domain("a", first, "role=a", budget_us=1000, period_us=2000), Domain("b", second, "role=b", budget_us=1000, period_us=2000)),
+        (*(Expect(domain, f"syscalls: {way}, 8 rounds") for domain, kernel in (("a", first), ("b", second)) for way in WAYS_IN[kernel[:10]]),
+         Expect("a", "syscalls: PASS"), Expect("b", "syscalls: PASS"), ended("a", "poweroff"), ended("b", "poweroff")),
+        forbid={"a": ("FAIL", "exception"), "b": ("FAIL", "exception")}, timeout=90)
+
+
+WAYS_IN = {"syscalls": ("SYSCALL", "SYSCALL in compatibility mode"), "syscalls32": ("SYSENTER", "SYSCALL")}
+
 G32_CASES = (
     hello("hello-32", "hello32"),
     hello("hello-32-paged", "hello32_paged"),
@@ -43,6 +55,9 @@ G32_CASES = (
     apic("apic-64", "apic"),
     apic("apic-32", "apic32"),
     apic("apic-32-pae", "apic32_pae"),
+    system_calls("system-calls", "syscalls", "syscalls"),
+    system_calls("system-calls-32", "syscalls32", "syscalls32_pae"),
+    system_calls("system-calls-both-widths", "syscalls32_pae", "syscalls"),
     BootCase(
         "linux-686", ("REQ-WIDTH-004",), (linux_686("linux"),),
         (Expect("linux", SHELL), Expect("linux", "# "), Send("linux", "busybox uname -m\n"), Expect("linux", "i686"),
