@@ -30,15 +30,20 @@ void end_wait(Thread& thread) {
     }
 }
 
+/// What it waited for has come, or time is up.
+void end_sleep(Thread& thread, Status result) {
+    scheduler::disarm(thread.deadline);
+    arch::set_syscall_result(thread.frame, result, 0);
+    scheduler::resume(thread);
+}
+
 } // namespace
 
 void signal(EventSet& set, std::uint32_t bit) {
     set.set(bit);
     if (Thread* const waiter = set.waiter.get()) {
         end_wait(*waiter);
-        scheduler::disarm(waiter->deadline);
-        arch::set_syscall_result(waiter->frame, Status::ok, 0);
-        scheduler::resume(*waiter);
+        end_sleep(*waiter, Status::ok);
         return;
     }
     Thread* const bound = set.bound.get();
@@ -46,9 +51,7 @@ void signal(EventSet& set, std::uint32_t bit) {
         return;
     }
     if (bound->state == Thread::State::receiving) {
-        scheduler::disarm(bound->deadline);
-        arch::set_syscall_result(bound->frame, Status::signalled, 0);
-        scheduler::resume(*bound);
+        end_sleep(*bound, Status::signalled);
     } else if (bound->in_guest != nullptr) {
         if (runs_elsewhere(*bound)) {
             kick(*cpus[bound->running_on]); // that CPU sees the news when it has left the guest
@@ -67,27 +70,11 @@ void finish_run(Thread& thread, Status status) {
 }
 
 void on_deadline(Thread& thread) {
-    switch (thread.state) {
-    case Thread::State::receiving:
-        arch::set_syscall_result(thread.frame, Status::timeout, 0);
-        scheduler::resume(thread);
-        break;
-    case Thread::State::waiting:
+    if (thread.state == Thread::State::receiving || thread.state == Thread::State::waiting) {
         end_wait(thread);
-        arch::set_syscall_result(thread.frame, Status::timeout, 0);
-        scheduler::resume(thread);
-        break;
-    case Thread::State::running:
-        if (thread.in_guest != nullptr) {
-            // Deadlines of a running guest are in the list of the CPU that runs it.
-            finish_run(thread, Status::timeout);
-        }
-        break;
-    case Thread::State::stopped:
-    case Thread::State::faulted:
-    case Thread::State::calling:
-    case Thread::State::retrying:
-        break;
+        end_sleep(thread, Status::timeout);
+    } else if (thread.state == Thread::State::running && thread.in_guest != nullptr) {
+        finish_run(thread, Status::timeout); // deadlines of a running guest are in the list of the CPU that runs it
     }
 }
 
