@@ -101,8 +101,11 @@ inline constexpr MethodText method_texts[] = {
     {Method::io_out, "port, width 1|2|4, value", "Writes a port.", "bad_argument, out_of_range", "constant"},
     {Method::offers_configure,
      "table: Region [derive] | Stage2 [map] << 32, RAM: Region [derive] | Region [derive] or 0 << 32",
-     "Says whose pages are offered: the guest's table, which has the object's size, its guest-physical space, and the "
-     "RAM that may be offered. Once. The object keeps derived capabilities to table and RAM.",
+     "Says whose pages are offered: the guest's table, its guest-physical space, and the RAM that may be offered. "
+     "Once. "
+     "The object keeps derived capabilities to table and RAM. The table is as large as the object says, and followed "
+     "by "
+     "its status words (offers.hpp) if there is room for them.",
      "busy, bad_argument (the table's size)", "constant"},
     {Method::offers_map,
      "entry | offer_write, AddressSpace or Stage2 [write], badged | CapSpace [control] << 32, address, selector in "
@@ -117,6 +120,10 @@ inline constexpr MethodText method_texts[] = {
      "that peer, or not for writing), not_mapped (the owner has no RAM there), busy (the entry has just changed, or "
      "has 65535 mappings), already_mapped, out_of_memory, bad_argument",
      "constant"},
+    {Method::offers_format, "OfferFormat",
+     "Says how the table is read from now on; version_1 at first. Whoever may say it clears the table in between, with "
+     "the format `closed`, lest old entries offer something else when they are read anew.",
+     "busy (something is mapped), bad_argument (no such format, or no status words for it)", "constant"},
 };
 static_assert(sizeof(method_texts) / sizeof(method_texts[0]) == sizeof(methods) / sizeof(methods[0]));
 static_assert([] {

@@ -15,7 +15,7 @@ struct Family {
 };
 constexpr Family families[] = {{Method::info, invoke_memory},         {Method::cap_inspect, invoke_capability},
                                {Method::stage2_unmap, invoke_memory}, {Method::portal_bind, invoke_thread},
-                               {Method::io_out, invoke_device},       {Method::offers_map, invoke_offers}};
+                               {Method::io_out, invoke_device},       {Method::offers_format, invoke_offers}};
 static_assert(static_cast<unsigned>(families[5].last) + 1 == static_cast<unsigned>(Method::count));
 
 } // namespace

@@ -36,7 +36,7 @@ Status configure(Offers& offers, const Invocation& call) {
     if (offers.stage2 || !offers.table().empty()) {
         return Status::busy;
     }
-    if (table.slot->capability.size != offers.entries() * offer::entry_bytes) {
+    if (table.slot->capability.size < offers.table_bytes()) {
         return Status::bad_argument;
     }
     keep(offers.table(), *table.slot, offers);
@@ -70,11 +70,30 @@ Status map_offer(Offers& offers, const Invocation& call) {
                        call.c, *slot);
 }
 
+Status set_format(Offers& offers, std::uint64_t format) {
+    const bool has_words = offers.table().capability.size >= offers.table_bytes() + offers.table_bytes() / 8;
+    if (format > static_cast<std::uint64_t>(has_words ? OfferFormat::version_2 : OfferFormat::version_1)) {
+        return Status::bad_argument;
+    }
+    if (offers.mapped != 0) {
+        return Status::busy;
+    }
+    offers.format = static_cast<OfferFormat>(format);
+    return Status::ok;
+}
+
 } // namespace
 
 MethodResult invoke_offers(const Invocation& call) {
     auto& offers = static_cast<Offers&>(*call.slot.capability.object());
-    return {call.method == Method::offers_configure ? configure(offers, call) : map_offer(offers, call)};
+    switch (call.method) {
+    case Method::offers_configure:
+        return {configure(offers, call)};
+    case Method::offers_format:
+        return {set_format(offers, call.a)};
+    default:
+        return {map_offer(offers, call)};
+    }
 }
 
 } // namespace bulkhead::kernel

@@ -11,9 +11,9 @@ namespace {
 /// In the badge of a mapped page's capability, above the entry's number.
 constexpr std::uint64_t writable_pin = std::uint64_t{1} << 31;
 
-bool offered(std::uint64_t entry, std::uint64_t peer, bool write) {
-    return (entry & offer::kind) == offer::access && offer::peer(entry) == peer &&
-           (!write || (entry & offer::read_only) == 0);
+bool offered(const Offers& offers, std::uint64_t entry, std::uint64_t peer, bool write) {
+    const std::uint64_t kind = offer::kind | (offers.format == OfferFormat::version_2 ? offer::part : 0);
+    return (entry & kind) == offer::access && offer::peer(entry) == peer && (!write || (entry & offer::read_only) == 0);
 }
 
 /// The RAM capability that owns the frame.
@@ -29,12 +29,13 @@ Slot* owner_of(Offers& offers, HostPhys frame) {
 
 void take_back(Offers& offers, std::uint64_t entry, bool write) {
     Offers::Pins& pins = offers.pins(entry);
+    --offers.mapped;
     --pins.all;
     pins.writable = static_cast<std::uint16_t>(pins.writable - (write ? 1 : 0));
     const std::uint64_t over =
         (pins.all == 0 ? offer::reading : 0) | (write && pins.writable == 0 ? offer::writing : 0);
     if (over != 0 && !offers.table().empty()) {
-        __atomic_fetch_and(&offers.entry(entry), ~over, __ATOMIC_RELEASE);
+        __atomic_fetch_and(offers.marks(entry), static_cast<std::uint16_t>(~over), __ATOMIC_RELEASE);
     }
 }
 
@@ -46,29 +47,37 @@ Status map_offered(Offers& offers, std::uint64_t entry, bool write, Space& to, s
         return Status::out_of_range;
     }
     Stage2* const owner = offers.stage2.get();
-    if (owner == nullptr || offers.table().empty()) {
+    if (owner == nullptr || offers.table().empty() || offers.format == OfferFormat::closed) {
         return Status::aborted;
     }
-    // Read once; it counts as offered if it is still the same when it is marked.
-    std::uint64_t seen = __atomic_load_n(&offers.entry(entry), __ATOMIC_ACQUIRE);
-    if (!offered(seen, peer, write)) {
+    const std::uint64_t* const words = offers.entry(entry);
+    const bool two_words = offers.format == OfferFormat::version_2;
+    const std::uint64_t seen = __atomic_load_n(words, __ATOMIC_ACQUIRE); // counts if it is still the same when marked
+    if (!offered(offers, seen, peer, write)) {
         return Status::no_right;
     }
-    const GuestPhys page = offer::page(seen);
-    const NestedTree::Leaf leaf = NestedTree{owner->root()}.lookup(page.value);
-    const HostPhys frame{leaf.frame.value + page.value % (leaf.present ? leaf.bytes : page_size)};
+    const std::uint64_t gfn = two_words ? __atomic_load_n(words + 1, __ATOMIC_ACQUIRE) : seen >> 32;
+    const std::uint64_t page = gfn <= ~std::uint64_t{0} >> page_shift ? gfn << page_shift : ~std::uint64_t{0};
+    const NestedTree::Leaf leaf = NestedTree{owner->root()}.lookup(page);
+    const HostPhys frame{leaf.frame.value + page % (leaf.present ? leaf.bytes : page_size)};
     Slot* const ram = leaf.present && (leaf.flags.write || !write) ? owner_of(offers, frame) : nullptr;
     if (ram == nullptr) {
         return Status::not_mapped;
     }
     Offers::Pins& pins = offers.pins(entry);
-    const std::uint64_t marked = seen | offer::reading | (write ? offer::writing : 0);
-    if (pins.all == 0xffff ||
-        !__atomic_compare_exchange_n(&offers.entry(entry), &seen, marked, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (pins.all == 0xffff) {
         return Status::busy;
     }
+    ++offers.mapped;
     ++pins.all;
     pins.writable = static_cast<std::uint16_t>(pins.writable + (write ? 1 : 0));
+    // An owner withdraws an entry first and then looks for marks: one of the two sees the other.
+    const std::uint16_t marks = offer::reading | (write ? offer::writing : 0);
+    __atomic_fetch_or(offers.marks(entry), marks, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(words, __ATOMIC_SEQ_CST) != (two_words ? seen : seen | marks)) {
+        take_back(offers, entry, write);
+        return Status::busy;
+    }
     if (const Status status = map_page(slot, to, address, frame, write); status != Status::ok) {
         take_back(offers, entry, write);
         return status;

@@ -29,22 +29,31 @@ public:
         std::uint16_t all, writable;
     };
 
-    std::uint64_t entries() const { return entries_; }
+    std::uint64_t entries() const { return entries_ / offer::words_per_entry(format); }
+    std::uint64_t table_bytes() const { return entries_ * offer::entry_bytes; }
     Slot& ram(std::uint32_t range) { return slots_[range]; }
     Slot& table() { return slots_[max_ranges]; }
     Pins& pins(std::uint64_t entry) {
         return reinterpret_cast<Pins*>(reinterpret_cast<std::uint8_t*>(this) + page_size)[entry];
     }
-    /// The table must be there.
-    std::uint64_t& entry(std::uint64_t index) {
-        return static_cast<std::uint64_t*>(arch::to_virtual(HostPhys{table().capability.word}))[index];
+    /// The first word of an entry. The table must be there.
+    std::uint64_t* entry(std::uint64_t index) {
+        return static_cast<std::uint64_t*>(arch::to_virtual(HostPhys{table().capability.word})) +
+               index * offer::words_per_entry(format);
+    }
+    /// Where it is marked as in use: among its flags, or in its status word. The table must be there.
+    std::uint16_t* marks(std::uint64_t index) {
+        void* const at = format == OfferFormat::version_2 ? entry(0) + entries_ : entry(index);
+        return static_cast<std::uint16_t*>(at) + (format == OfferFormat::version_2 ? index : 0);
     }
 
     Ref<Stage2> stage2;
+    OfferFormat format{OfferFormat::version_1};
+    std::uint64_t mapped{0}; ///< pins of all entries
 
 private:
     Slot slots_[max_ranges + 1]; ///< RAM comes before the table, so that pins are taken back while there is a table
-    std::uint64_t entries_;
+    std::uint64_t entries_;      ///< of version 1
 };
 static_assert(sizeof(Offers) <= page_size);
 

@@ -4,6 +4,7 @@
 
 #include <bulkhead/abi/boot_info.hpp>
 #include <bulkhead/abi/methods.hpp>
+#include <bulkhead/abi/offers.hpp>
 #include <bulkhead/abi/vcpu.hpp>
 #include <bulkhead/raw_syscall.hpp>
 #include <bulkhead/result.hpp>
@@ -85,6 +86,10 @@ namespace bulkhead::sys {
                                        std::uint64_t address, Selector at) {
     return invoke_status(offers, Method::offers_map, entry | (write ? offer_write : 0),
                          space.value | (std::uint64_t{track.value} << 32), address, at.value);
+}
+/// How the table is read from now on. Not while something of it is mapped.
+[[nodiscard]] inline Status offers_format(Selector offers, OfferFormat format) {
+    return invoke_status(offers, Method::offers_format, static_cast<std::uint64_t>(format));
 }
 
 // --- threads

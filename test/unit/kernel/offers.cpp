@@ -283,4 +283,108 @@ TEST_CASE_METHOD(Fixture, "the owner's memory can be taken back while a page of 
     CHECK(s.slot(loan).child == nullptr);
 }
 
+namespace {
+
+/// The same, with a table that is read as version 2.
+struct Version2 : Fixture {
+    Version2() {
+        REQUIRE(destroy(owner.offers) == Status::ok);
+        owner = Guest{s, 1, 1};
+        offers = s.next_free();
+        REQUIRE(capabilities.mint(s.slot(offers), s.slot(owner.offers), Rights::map, 0, 0) == Status::ok);
+        REQUIRE(owner.configure(mapper) == Status::ok);
+        REQUIRE(owner.format(mapper, OfferFormat::version_2) == Status::ok);
+    }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Version2, "version 2: an offered page is mapped, and marked in its status word alone", "[kernel]") {
+    owner.offer_wide(255, header_for(peer), 5);
+    REQUIRE(map(255, 1, true) == Status::ok);
+    CHECK(guest().frame == owner.frame(5));
+    CHECK(guest().flags.write);
+    CHECK(owner.wide_entry(255)[0] == header_for(peer));
+    CHECK(owner.wide_entry(255)[1] == 5);
+    CHECK(owner.status(255) == (in_use | written));
+    CHECK(owner.status(254) == 0);
+    REQUIRE(map(255, 2, false, where, to_monitor) == Status::ok);
+    REQUIRE(remove(1) == Status::ok);
+    CHECK(owner.status(255) == in_use);
+    REQUIRE(remove(2) == Status::ok);
+    CHECK(owner.status(255) == 0);
+}
+
+TEST_CASE_METHOD(Version2, "version 2: what is not offered is not mapped, and not marked", "[kernel]") {
+    constexpr std::uint64_t limit = std::uint64_t{1} << 52;
+    const struct {
+        std::uint64_t header, gfn;
+        Status answer;
+    } cases[] = {
+        {header_for(peer + 1), 5, Status::no_right},
+        {header_for(peer, 0), 5, Status::no_right},
+        {header_for(peer, 2), 5, Status::no_right},
+        {header_for(peer, 3), 5, Status::no_right}, // transitive
+        {header_for(peer, permit | offer::part), 5, Status::no_right},
+        {header_for(peer), Guest::ram_pages, Status::not_mapped},
+        {header_for(peer), limit, Status::not_mapped}, // as an address it would be that of frame 0
+        {header_for(peer), limit | 5, Status::not_mapped},
+        {header_for(peer), ~std::uint64_t{0}, Status::not_mapped},
+    };
+    std::uint64_t index = 0;
+    for (const auto& each : cases) {
+        owner.offer_wide(++index, each.header, each.gfn);
+        INFO("entry " << index);
+        CHECK(map(index, 1) == each.answer);
+        CHECK(owner.status(index) == 0);
+        CHECK(owner.wide_entry(index)[0] == each.header);
+    }
+    owner.offer_wide(100, header_for(peer, permit | readonly), 5);
+    CHECK(map(100, 1, true) == Status::no_right);
+    CHECK(map(100, 1) == Status::ok);
+    CHECK(map(256, 2) == Status::out_of_range); // the table has half as many
+}
+
+TEST_CASE_METHOD(Fixture, "the format is the owner's to say, and not while something is mapped", "[kernel]") {
+    CHECK(s.invoke(mapper, offers, Method::offers_format, 2) == Status::no_right); // the mapper's capability
+    const std::uint32_t by_owner = s.next_free();
+    REQUIRE(capabilities.mint(s.slot(by_owner), s.slot(owner.offers), Rights::write, 0, 0) == Status::ok);
+    CHECK(s.invoke(mapper, by_owner, Method::offers_map, 0, to_guest | std::uint64_t{track} << 32, where, 1) ==
+          Status::no_right); // and the owner's maps nothing
+    const auto format = [&](std::uint64_t which) { return s.invoke(mapper, by_owner, Method::offers_format, which); };
+    CHECK(format(2) == Status::bad_argument); // no status words
+    CHECK(format(3) == Status::bad_argument);
+    CHECK(format(~std::uint64_t{0}) == Status::bad_argument);
+
+    owner.entry(0) = entry_for(peer, 5);
+    REQUIRE(map(0, 1) == Status::ok);
+    CHECK(format(0) == Status::busy);
+    CHECK(format(1) == Status::busy);
+    REQUIRE(remove(1) == Status::ok);
+    REQUIRE(format(0) == Status::ok);
+    CHECK(map(0, 1) == Status::aborted);
+    CHECK(owner.entry(0) == entry_for(peer, 5));
+    REQUIRE(format(1) == Status::ok);
+    CHECK(map(0, 1) == Status::ok);
+}
+
+TEST_CASE_METHOD(Version2, "what ends while a version 2 table is there leaves no mark, and no word is too far",
+                 "[kernel]") {
+    owner.offer_wide(255, header_for(peer), 1);
+    REQUIRE(map(255, 1, true) == Status::ok);
+    SECTION("the table") {
+        REQUIRE(s.invoke(mapper, space, Method::cap_revoke, owner.table) == Status::ok);
+        CHECK(owner.format(mapper, OfferFormat::closed) == Status::busy);
+        REQUIRE(remove(1) == Status::ok);
+        CHECK(owner.format(mapper, OfferFormat::version_2) == Status::bad_argument);
+    }
+    SECTION("the Offers") {
+        REQUIRE(destroy(offers) == Status::ok);
+        REQUIRE(destroy(owner.offers) == Status::ok);
+        CHECK(tracked(1).empty());
+        CHECK(owner.status(255) == 0);
+    }
+    CHECK_FALSE(guest().present);
+}
+
 } // namespace bulkhead::kernel::test

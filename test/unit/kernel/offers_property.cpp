@@ -27,7 +27,7 @@ struct Mapping {
 
 class Model {
 public:
-    explicit Model(std::uint32_t seed) : random_{seed} {
+    Model(std::uint32_t seed, OfferFormat format) : format_{format}, random_{seed} {
         for (auto& owner : owners_) {
             renew(owner);
         }
@@ -37,7 +37,7 @@ public:
         s_.start(mapper_);
         s_.choose();
         for (auto& owner : owners_) {
-            REQUIRE(owner.guest->configure(mapper_) == Status::ok);
+            configure(owner);
         }
     }
 
@@ -75,7 +75,29 @@ private:
 
     void renew(Owner& owner) {
         owner = {};
-        owner.guest = std::make_unique<Guest>(s_);
+        owner.guest = std::make_unique<Guest>(s_, 1, 1);
+    }
+    void configure(Owner& owner) {
+        REQUIRE(owner.guest->configure(mapper_) == Status::ok);
+        REQUIRE(owner.guest->format(mapper_, format_) == Status::ok);
+    }
+
+    // --- an entry of either version, as one of version 1
+    bool wide() const { return format_ == OfferFormat::version_2; }
+    void put(Owner& owner, std::uint32_t entry, std::uint64_t value) const {
+        if (wide()) {
+            owner.guest->offer_wide(entry, value & 0xffff'ffff, value >> 32);
+            owner.guest->status(entry) = static_cast<std::uint16_t>(value & (in_use | written));
+        } else {
+            owner.guest->entry(entry) = value;
+        }
+    }
+    std::uint64_t get(const Owner& owner, std::uint32_t entry) const {
+        if (!wide()) {
+            return owner.guest->entry(entry);
+        }
+        const std::uint64_t header = owner.guest->wide_entry(entry)[0] & ~(in_use | written);
+        return header | owner.guest->wide_entry(entry)[1] << 32 | owner.guest->status(entry);
     }
     void renew_destination(std::uint32_t i) {
         Destination& d = destinations_[i];
@@ -85,8 +107,8 @@ private:
                 Status::ok);
     }
     std::uint64_t any_entry() {
-        constexpr std::uint64_t kinds[] = {permit, permit, permit | readonly, 0, 2, 3};
-        return entry_for(first_peer + below(2), below(Guest::ram_pages + 2), kinds[below(6)]);
+        const std::uint64_t kinds[] = {permit, permit, permit | readonly, 0, 2, 3, wide() ? permit | offer::part : 0};
+        return entry_for(first_peer + below(2), below(Guest::ram_pages + 2), kinds[below(7)]);
     }
     std::uint32_t pins(std::uint32_t owner, std::uint32_t entry, bool writable_only) const {
         std::uint32_t count = 0;
@@ -100,13 +122,13 @@ private:
     void write_entry() {
         const std::uint32_t owner = below(owners), entry = below(entries);
         if (pins(owner, entry, false) == 0) {
-            owners_[owner].guest->entry(entry) = any_entry();
+            put(owners_[owner], entry, any_entry());
             owners_[owner].scribbled[entry] = false;
         }
     }
     void scribble() {
         const std::uint32_t owner = below(owners), entry = below(entries);
-        owners_[owner].guest->entry(entry) = any_entry() | (below(4) << 3);
+        put(owners_[owner], entry, any_entry() | (below(4) << 3));
         owners_[owner].scribbled[entry] = true;
     }
     void map() {
@@ -114,15 +136,16 @@ private:
         const std::uint32_t place = below(places), record = below(records) + 1;
         const bool write = below(2) != 0;
         Guest& guest = *owners_[owner].guest;
-        const std::uint64_t value = guest.entry(entry);
+        const std::uint64_t value = get(owners_[owner], entry);
         const std::uint64_t gfn = value >> 32;
         bool free_place = true;
         for (const auto& [at, mapping] : mappings_) {
             free_place = free_place && (mapping.destination != to || mapping.place != place);
         }
         const bool good = mappings_.count(record) == 0 && !s_.slot(track_).empty() && tracked(record).empty() &&
-                          free_place && (value & 3) == permit && ((value >> 16) & 0xffff) == peer_of(to) &&
-                          (!write || (value & readonly) == 0) && gfn < Guest::ram_pages;
+                          free_place && (value & (3 | offer::part)) == permit &&
+                          ((value >> 16) & 0xffff) == peer_of(to) && (!write || (value & readonly) == 0) &&
+                          gfn < Guest::ram_pages;
         const Status status =
             s_.invoke(mapper_, guest.offers, Method::offers_map, entry | (write ? offer_write : 0),
                       destinations_[to].badged | std::uint64_t{track_} << 32, address_of(place), record);
@@ -166,7 +189,7 @@ private:
         forget_if([&](const Mapping& m) { return m.owner == victim % owners; });
         check();
         renew(owner);
-        REQUIRE(owner.guest->configure(mapper_) == Status::ok);
+        configure(owner);
     }
 
     Slot& tracked(std::uint32_t record) { return *s_.object<CapSpace>(track_).lookup(Selector{record}); }
@@ -186,7 +209,7 @@ private:
                 CHECK(offers.pins(e).all == all);
                 CHECK(offers.pins(e).writable == writable);
                 if (!owners_[o].scribbled[e]) {
-                    const std::uint64_t marks = owners_[o].guest->entry(e) & (in_use | written);
+                    const std::uint64_t marks = get(owners_[o], e) & (in_use | written);
                     CHECK(marks == ((all != 0 ? in_use : 0) | (writable != 0 ? written : 0)));
                 }
             }
@@ -212,6 +235,7 @@ private:
         }
     }
 
+    OfferFormat format_;
     std::mt19937 random_;
     System s_;
     Thread& mapper_{s_.thread(40)};
@@ -226,8 +250,9 @@ private:
 
 TEST_CASE("what is mapped is what was offered, whatever happens", "[kernel]") {
     for (std::uint32_t seed = 1; seed <= 40; ++seed) {
-        INFO("seed " << seed);
-        Model model{seed};
+        const OfferFormat format = seed % 2 == 0 ? OfferFormat::version_2 : OfferFormat::version_1;
+        INFO("seed " << seed << ", version " << static_cast<unsigned>(format));
+        Model model{seed, format};
         for (int i = 0; i < 600; ++i) {
             INFO("step " << i);
             model.step();

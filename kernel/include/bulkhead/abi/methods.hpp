@@ -46,6 +46,7 @@ enum class Method : std::uint16_t {
     // Offers
     offers_configure,
     offers_map,
+    offers_format,
     count
 };
 
@@ -84,6 +85,7 @@ inline constexpr MethodInfo methods[] = {
     {Method::io_out, ObjectType::io_ports, Rights::write, "out"},
     {Method::offers_configure, ObjectType::offers, Rights::control, "configure"},
     {Method::offers_map, ObjectType::offers, Rights::map, "map"},
+    {Method::offers_format, ObjectType::offers, Rights::write, "format"},
 };
 static_assert(sizeof(methods) / sizeof(methods[0]) == static_cast<unsigned>(Method::count));
 

@@ -85,7 +85,7 @@ enum class Rights : std::uint8_t {
     none = 0,
     read = 1u << 0,    ///< Region: map readable. EventSet: wait.
     write = 1u << 1,   ///< Region: map writable. EventSet: signal. Portal: call. IoPorts: out. AddressSpace, Stage2: be
-                       ///< where a page from an Offers is mapped.
+                       ///< where a page from an Offers is mapped. Offers: say how its table is read.
     execute = 1u << 2, ///< Region: map executable (never together with writable).
     control = 1u << 3, ///< configure, start, stop, run; Untyped: retype; CapSpace: fill and empty
     map = 1u << 4,     ///< AddressSpace, Stage2: be the destination of a mapping. Offers: map what is offered
