@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two guests that share pages by grants. `role=owner` offers pages to domain `peer` and watches what becomes of them;
 // `role=user` maps and copies them, tries what it may not, and outlives the owner: what it had mapped is a hole then.
-// They talk through the page itself. Both replace mappings by pages of their own.
+// They talk through the page itself. Both replace mappings by pages of their own. `version=2` in the owner's command
+// line: its table is of that version.
 #include "cpu.hpp"
 #include "events.hpp"
 #include "guest.hpp"
@@ -16,7 +17,8 @@ struct alignas(4096) Page {
 
 // Entries of the owner's table.
 constexpr grant_ref_t writable_ref = 8, read_only_ref = 9, others_ref = 10, empty_ref = 11, no_page_ref = 12,
-                      self_ref = 13;
+                      self_ref = 13, part_ref = 14, transitive_ref = 15; ///< the last two are empty in version 1
+constexpr grant_ref_t kept_ref = 1;                                      ///< survives a change of version
 constexpr domid_t somebody_else = 9;
 /// First word of the writable page: how far they are. Each writes what the other waits for.
 enum Phase : std::uint64_t { offered = 0xf00d'0001, written, unmapping, unmapped, copied, mapped_again };
@@ -90,9 +92,20 @@ std::int64_t unmap_and_replace(std::uint32_t handle, std::uint64_t host_address,
 
 // --- the owner
 
-Page table, writable, read_only, secret;
+Page table, status, writable, read_only, secret;
+bool version_2 = false;
 
+volatile grant_entry_v2_t& wide_entry(grant_ref_t ref) {
+    void* first = &table;
+    return static_cast<volatile grant_entry_v2_t*>(first)[ref];
+}
 void offer(grant_ref_t ref, std::uint16_t flags, domid_t to, std::uint64_t frame) {
+    if (version_2) {
+        wide_entry(ref).full_page.frame = frame;
+        wide_entry(ref).hdr.domid = to;
+        __atomic_store_n(&wide_entry(ref).hdr.flags, flags, __ATOMIC_RELEASE);
+        return;
+    }
     void* first = &table;
     auto& entry = static_cast<volatile grant_entry_v1_t*>(first)[ref];
     entry.frame = static_cast<std::uint32_t>(frame);
@@ -100,6 +113,10 @@ void offer(grant_ref_t ref, std::uint16_t flags, domid_t to, std::uint64_t frame
     __atomic_store_n(&entry.flags, flags, __ATOMIC_RELEASE);
 }
 std::uint16_t marks(grant_ref_t ref) {
+    if (version_2) {
+        void* first = &status;
+        return static_cast<volatile grant_status_t*>(first)[ref];
+    }
     void* first = &table;
     return static_cast<volatile grant_entry_v1_t*>(first)[ref].flags & (GTF_reading | GTF_writing);
 }
@@ -125,13 +142,73 @@ void replace_by_the_same_page(domid_t self) {
     check(marks(self_ref) == 0, "marks of an own page that is not mapped any more");
 }
 
-void own(domid_t peer) {
-    constexpr domid_t both = 1 + 2; // the two are domains 1 and 2
+void map_frame(std::uint64_t index, const Page& to, std::int64_t expected = 0) {
     xen_add_to_physmap add{};
     add.domid = DOMID_SELF;
     add.space = XENMAPSPACE_grant_table;
-    add.gpfn = static_cast<xen_pfn_t>(frame_of(&table));
-    check_status(hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, add), 0, "mapping the table");
+    add.idx = static_cast<xen_ulong_t>(index);
+    add.gpfn = static_cast<xen_pfn_t>(frame_of(&to));
+    check_status(hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, add), expected,
+                 "mapping a frame of the table");
+}
+std::int64_t set_version(std::uint32_t version) {
+    gnttab_set_version set{version};
+    const std::int64_t result = grant_op(GNTTABOP_set_version, set);
+    check(result != 0 || set.version == version, "the version that was set");
+    return result;
+}
+std::int64_t get_status_frame(std::uint64_t& frame, std::uint32_t count) {
+    gnttab_get_status_frames get{};
+    get.dom = DOMID_SELF;
+    get.nr_frames = count;
+    set_xen_guest_handle(get.frame_list, &frame);
+    check_status(grant_op(GNTTABOP_get_status_frames, get), 0, "get_status_frames");
+    return get.status;
+}
+
+/// There and back and there again: one of the first entries stays, the others go.
+void change_version(domid_t peer) {
+    offer(kept_ref, GTF_permit_access | GTF_readonly, peer, 0x1234);
+    offer(empty_ref, GTF_permit_access, peer, 0x1234);
+    check_status(set_version(2), 0, "set_version 2");
+    version_2 = true;
+    map_frame(XENMAPIDX_grant_table_status, status);
+    check(wide_entry(kept_ref).hdr.flags == (GTF_permit_access | GTF_readonly) &&
+              wide_entry(kept_ref).hdr.domid == peer && wide_entry(kept_ref).full_page.frame == 0x1234,
+          "an entry that is kept, in version 2");
+    check(wide_entry(empty_ref).hdr.flags == 0, "an entry that is not kept");
+    check_status(set_version(1), 0, "set_version 1");
+    version_2 = false;
+    void* first = &table;
+    const auto& kept_entry = static_cast<volatile grant_entry_v1_t*>(first)[kept_ref];
+    check(kept_entry.flags == (GTF_permit_access | GTF_readonly) && kept_entry.domid == peer &&
+              kept_entry.frame == 0x1234,
+          "an entry that is kept, in version 1");
+    map_frame(XENMAPIDX_grant_table_status, status, -XEN_EINVAL); // there are none
+    std::uint64_t frame = 0;
+    check_status(get_status_frame(frame, 1), GNTST_general_error, "get_status_frames in version 1");
+    offer(kept_ref, 0, 0, 0);
+    check_status(set_version(2), 0, "set_version 2 again");
+    version_2 = true;
+    map_frame(XENMAPIDX_grant_table_status, status);
+    check_status(get_status_frame(frame, 1), GNTST_okay, "get_status_frames");
+    check(frame == frame_of(&status), "where the status frame is");
+    check_status(get_status_frame(frame, 2), GNTST_general_error, "more status frames than there are");
+    // What only copies could use is not offered here.
+    wide_entry(part_ref).sub_page.page_off = 0;
+    wide_entry(part_ref).sub_page.length = 64;
+    offer(part_ref, GTF_permit_access | GTF_sub_page, peer, frame_of(&secret));
+    offer(transitive_ref, GTF_transitive, peer, frame_of(&secret));
+}
+
+void own(domid_t peer) {
+    constexpr domid_t both = 1 + 2; // the two are domains 1 and 2
+    map_frame(0, table);
+    const bool wanted = number_of("version", 1) == 2;
+    check_status(wanted ? 0 : set_version(2), wanted ? 0 : -XEN_ENOSYS, "a version that the domain may not have");
+    if (wanted) {
+        change_version(peer);
+    }
     replace_by_the_same_page(both - peer);
     for (std::uint64_t i = 0; i < words_per_page; ++i) {
         writable.word[i] = pattern(i);
@@ -151,6 +228,10 @@ void own(domid_t peer) {
     gnttab_swap_grant_ref swap{writable_ref, empty_ref, 0};
     check_status(grant_op(GNTTABOP_swap_grant_ref, swap), 0, "swap_grant_ref");
     check_status(swap.status, GNTST_eagain, "swapping an entry in use");
+    if (version_2) {
+        check_status(set_version(1), -XEN_EBUSY, "set_version while something is mapped");
+        check(wide_entry(writable_ref).full_page.frame == frame_of(&writable), "a table that could not be changed");
+    }
     writable.word[0] = unmapping;
     wait_for_marks(writable_ref, 0);
     wait_for_marks(read_only_ref, 0);
@@ -212,6 +293,8 @@ void try_what_is_not_offered(domid_t owner) {
     check_status(map(owner, read_only_ref, at).status, GNTST_general_error, "mapping a read-only page for writing");
     check_status(map(owner, others_ref, at, reading).status, GNTST_general_error, "mapping another's page");
     check_status(map(owner, empty_ref, at, reading).status, GNTST_general_error, "mapping what is not there");
+    check_status(map(owner, part_ref, at, reading).status, GNTST_general_error, "mapping a part of a page");
+    check_status(map(owner, transitive_ref, at, reading).status, GNTST_general_error, "mapping through another");
     check_status(map(owner, no_page_ref, at, reading).status, GNTST_bad_page, "mapping a page that is not there");
     check_status(map(owner, 512, at, reading).status, GNTST_bad_gntref, "mapping beyond the table");
     check_status(map(50, writable_ref, at, reading).status, GNTST_bad_domain, "mapping of nobody");
@@ -222,6 +305,8 @@ void try_what_is_not_offered(domid_t owner) {
     constexpr std::uint16_t from_ref = GNTCOPY_source_gref;
     check_status(copy(foreign(owner, others_ref, 0), own_page(buffer, 0), 8, from_ref), GNTST_general_error,
                  "copying another's page");
+    check_status(copy(foreign(owner, part_ref, 0), own_page(buffer, 0), 8, from_ref), GNTST_general_error,
+                 "copying a part of a page");
     check_status(copy(own_page(buffer, 0), foreign(owner, read_only_ref, 0), 8, GNTCOPY_dest_gref), GNTST_general_error,
                  "copying to a read-only page");
     check_status(copy(foreign(owner, read_only_ref, 4090), own_page(buffer, 0), 8, from_ref), GNTST_bad_copy_arg,

@@ -176,7 +176,8 @@ private:
                 return false;
             }
         }
-        if (!good(make(ObjectType::region, max_grant_frames * page_size, slots_.grant_frames())) ||
+        if (!good(make(ObjectType::region, (max_grant_frames + max_grant_status_frames) * page_size,
+                       slots_.grant_frames())) ||
             !good(sys::mint(slot::cap_space, grant_window_copy, slots_.grant_frames(), rights)) ||
             !good(sys::map(grant_window_copy, spawned_.address_space, layout::grant_table_address.value, rights))) {
             return false;
@@ -233,6 +234,8 @@ private:
                good(sys::offers_configure(in_the_making, slots_.grant_frames(), slots_.stage2(), slots_.ram(0),
                                           more_ram)) &&
                good(sys::mint(slot::cap_space, offers, in_the_making, Rights::map)) &&
+               (config_.max_grant_version < 2 ||
+                good(sys::mint(spawned_.cap_space, slot::own_offers, in_the_making, Rights::write))) &&
                good(sys::remove(in_the_making)) &&
                good(make(ObjectType::cap_space, grant_track_slots, in_the_making)) &&
                good(sys::mint(slot::cap_space, grant_track, in_the_making, Rights::control)) &&
@@ -241,7 +244,7 @@ private:
                good(
                    sys::mint_badge(slot::cap_space, offers_to_monitor, spawned_.address_space, Rights::write, badge)) &&
                good(neighbours::add_grant(domain_.id, {offers, grant_track, offers_to_guest, offers_to_monitor},
-                                          max_grant_frames));
+                                          max_grant_frames, config_.max_grant_version));
     }
 
     bool tell_event() {
@@ -348,6 +351,7 @@ private:
         message.console_gfn = guest_layout::console_gfn.value;
         message.console_port = console_port.value;
         message.crash_after_exits = crash_after_exits_;
+        message.max_grant_version = config_.max_grant_version;
         __builtin_memcpy(&message.uuid, &config_.uuid, sizeof message.uuid);
         const auto length = encode(message, start_message_);
         start_length_ = length ? *length : 0;

@@ -93,10 +93,10 @@ std::int32_t release(DomId domain) {
     return ask_memory(request);
 }
 
-std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames) {
+std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames, std::uint32_t max_version) {
     bulkhead_GrantRequest request{};
     request.which_request = bulkhead_GrantRequest_add_domain_tag;
-    request.request.add_domain = {domain.value, max_frames, 2};
+    request.request.add_domain = {domain.value, max_frames, max_version};
     const CapItem caps[] = {move(parts.offers), move(parts.track), move(parts.to_guest), move(parts.to_monitor)};
     return ask_grant(request, caps);
 }

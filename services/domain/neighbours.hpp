@@ -25,7 +25,8 @@ struct MemoryParts {
 struct GrantParts {
     Selector offers, track, to_guest, to_monitor;
 };
-[[nodiscard]] std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames);
+[[nodiscard]] std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames,
+                                     std::uint32_t max_version);
 /// -EBUSY: a monitor is at work on one of the domain's pages. `force`: no matter.
 [[nodiscard]] std::int32_t remove_grant(DomId domain, bool force);
 

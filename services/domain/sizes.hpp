@@ -23,8 +23,9 @@ inline constexpr std::uint32_t vault_slots = 32 + slot::max_vcpus * sealed_per_v
 namespace sizes {
 inline constexpr std::uint64_t slot_bytes = 128;
 inline constexpr std::uint64_t vcpu_bytes = 8 * page_size;
-/// The frames, the Offers (its page, and half the table's size for pins), and the slots.
-inline constexpr std::uint64_t grant_bytes = max_grant_frames * page_size + (1 + max_grant_frames / 2) * page_size +
+/// The frames and status frames, the Offers (its page, and half the table's size for pins), and the slots.
+inline constexpr std::uint64_t grant_bytes = (max_grant_frames + max_grant_status_frames) * page_size +
+                                             (1 + max_grant_frames / 2) * page_size +
                                              (grant_track_slots * slot_bytes + page_size);
 /// shared_info, console ring, the vault, and page rounding of a few small objects.
 inline constexpr std::uint64_t small_objects = 16 * page_size;

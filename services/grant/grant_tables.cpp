@@ -6,13 +6,13 @@ namespace bulkhead::grant {
 
 std::int32_t GrantTables::add_domain(DomId domain, std::uint32_t max_frames, std::uint32_t max_version) {
     if (domain.value == 0 || domain.value > max_domains || max_frames == 0 || max_frames > max_grant_frames ||
-        max_version > 2) {
+        max_version > max_grant_version) {
         return -XEN_EINVAL;
     }
     if (has(domain)) {
         return -XEN_EEXIST;
     }
-    tables_[domain.value] = {true, initial_frames, max_frames};
+    tables_[domain.value] = {true, initial_frames, max_frames, max_version != 0 ? max_version : 1, 1};
     return 0;
 }
 
@@ -35,15 +35,21 @@ GrantTables::Size GrantTables::query_size(DomId caller, std::uint32_t domain) co
     return {GNTST_okay, table->frames, table->max_frames};
 }
 
-GrantTables::Version GrantTables::set_version(DomId caller, std::uint32_t version) const {
+GrantTables::Version GrantTables::set_version(DomId caller, std::uint32_t version, bool check) {
     if (!has(caller)) {
         return {-XEN_ESRCH, 0};
     }
+    Table& table = tables_[caller.value];
     if (version != 1 && version != 2) {
-        return {-XEN_EINVAL, only_version};
+        return {-XEN_EINVAL, table.version};
     }
-    // Xen, when only version 1 is allowed: as if the operation did not exist.
-    return {version == only_version ? 0 : -XEN_ENOSYS, only_version};
+    if (version > table.max_version) { // as Xen says then, "as before set_version was introduced"
+        return {-XEN_ENOSYS, table.version};
+    }
+    if (!check) {
+        table.version = version;
+    }
+    return {0, table.version};
 }
 
 GrantTables::Version GrantTables::get_version(DomId caller, std::uint32_t domain) const {
@@ -53,7 +59,7 @@ GrantTables::Version GrantTables::get_version(DomId caller, std::uint32_t domain
     if (domain != caller.value) {
         return {-XEN_EPERM, 0};
     }
-    return {0, only_version};
+    return {0, find(domain)->version};
 }
 
 std::int32_t GrantTables::grow_to(DomId domain, std::uint32_t index) {
@@ -68,6 +74,19 @@ std::int32_t GrantTables::grow_to(DomId domain, std::uint32_t index) {
         table.frames = index + 1;
     }
     return 0;
+}
+
+std::int32_t GrantTables::grow_to_status(DomId domain, std::uint32_t index) {
+    if (!has(domain)) {
+        return -XEN_ESRCH;
+    }
+    const Table& table = tables_[domain.value];
+    if (table.version != 2 || index >= grant_status_frames(table.max_frames)) {
+        return -XEN_EINVAL;
+    }
+    // The first frame of the table whose entries have their status there.
+    constexpr std::uint32_t frames_in_one = max_grant_frames / max_grant_status_frames;
+    return grow_to(domain, index * frames_in_one);
 }
 
 std::int32_t GrantTables::set_up(DomId caller, std::uint32_t frames) {

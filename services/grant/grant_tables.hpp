@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every domain's grant table as the hypercalls see it: how many frames it has and may have, which version it speaks.
-// Results as public/grant_table.h and Xen give them. Version 1 only.
+// Results as public/grant_table.h and Xen give them.
 // It must not know: messages, memory, or what is in a table.
 #pragma once
 
@@ -30,7 +30,7 @@ public:
         std::uint32_t version{0};
     };
 
-    /// max_version 0: no wish.
+    /// max_version 0: no wish, which is version 1.
     [[nodiscard]] std::int32_t add_domain(DomId domain, std::uint32_t max_frames, std::uint32_t max_version);
     [[nodiscard]] std::int32_t remove_domain(DomId domain);
     bool has(DomId domain) const { return find(domain.value) != nullptr; }
@@ -41,16 +41,18 @@ public:
     /// Whether the domain's table is as large as that now.
     bool has_entry(DomId domain, std::uint32_t ref) const {
         const Table* table = find(domain.value);
-        return table != nullptr && ref / entries_per_frame < table->frames;
+        return table != nullptr && ref / (entries_per_frame / table->version) < table->frames;
     }
 
     [[nodiscard]] Size query_size(DomId caller, std::uint32_t domain) const;
-    /// The version in the answer is the one in use afterwards, whatever the result.
-    [[nodiscard]] Version set_version(DomId caller, std::uint32_t version) const;
+    /// The version in the answer is the one in use afterwards, whatever the result. `check`: nothing is changed.
+    [[nodiscard]] Version set_version(DomId caller, std::uint32_t version, bool check);
     [[nodiscard]] Version get_version(DomId caller, std::uint32_t domain) const;
 
     /// Makes sure that the table has frame `index`, as mapping it does. 0 or -errno.
     [[nodiscard]] std::int32_t grow_to(DomId domain, std::uint32_t index);
+    /// The same for status frame `index`, which only version 2 has.
+    [[nodiscard]] std::int32_t grow_to_status(DomId domain, std::uint32_t index);
     /// GNTTABOP_setup_table: GNTST_okay, and the table has that many frames at least; or what is wrong.
     [[nodiscard]] std::int32_t set_up(DomId caller, std::uint32_t frames);
 
@@ -59,8 +61,9 @@ private:
         bool present{false};
         std::uint32_t frames{0};
         std::uint32_t max_frames{0};
+        std::uint32_t max_version{1};
+        std::uint32_t version{1};
     };
-    static constexpr std::uint32_t only_version = 1;
 
     const Table* find(std::uint32_t id) const {
         return id >= 1 && id <= max_domains && tables_[id].present ? &tables_[id] : nullptr;

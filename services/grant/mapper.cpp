@@ -7,10 +7,13 @@ namespace bulkhead::grant {
 
 namespace {
 
-// What the kernel reads is Xen's version 1 entry.
+// What the kernel reads are Xen's entries.
 static_assert(offer::kind == GTF_type_mask && offer::access == GTF_permit_access && offer::read_only == GTF_readonly &&
               offer::reading == GTF_reading && offer::writing == GTF_writing);
 static_assert(offer::entry_bytes == sizeof(grant_entry_v1_t) && offer::entries_per_page == entries_per_frame);
+static_assert(offer::part == GTF_sub_page &&
+              offer::words_per_entry(OfferFormat::version_2) * sizeof(std::uint64_t) == sizeof(grant_entry_v2_t) &&
+              offsetof(grant_entry_v2_t, full_page.frame) == sizeof(std::uint64_t));
 
 /// An entry that its owner writes all the time is "unstable", as in Xen.
 constexpr int attempts = 5;

@@ -12,7 +12,7 @@
 
 namespace bulkhead::grant {
 
-inline constexpr std::uint32_t entries_per_frame = 512; ///< of version 1
+inline constexpr std::uint32_t entries_per_frame = 512; ///< of version 1; version 2 has half as many
 
 struct Mapping {
     Gfn gfn{}; ///< where the mapper sees it

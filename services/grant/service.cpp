@@ -58,8 +58,8 @@ std::int32_t Service::remove_domain(const bulkhead_GrantRemoveDomain& request) {
 }
 
 std::int32_t Service::grow(const bulkhead_GrantGrow& request) {
-    // Version 1 keeps the status in the table.
-    return request.status ? -XEN_EINVAL : tables_.grow_to(dom_id(request.domain), request.index);
+    const DomId domain = dom_id(request.domain);
+    return request.status ? tables_.grow_to_status(domain, request.index) : tables_.grow_to(domain, request.index);
 }
 
 bool Service::handle_domain(const Request& request, Reply& reply, CapsIn& in) {
@@ -85,7 +85,8 @@ bool Service::handle_table(const Request& request, Reply& reply, DomId caller) {
         return true;
     }
     case bulkhead_GrantRequest_set_version_tag: {
-        const auto answer = tables_.set_version(caller, request.request.set_version.version);
+        const auto answer =
+            tables_.set_version(caller, request.request.set_version.version, request.request.set_version.check);
         reply.result = answer.result;
         reply.version = answer.version;
         return true;

@@ -24,6 +24,10 @@ inline constexpr Frame shared_info_frame{0};
 constexpr Frame grant_frame(std::uint32_t index) {
     return Frame{1 + index};
 }
+constexpr Frame grant_status_frame(std::uint32_t index) {
+    return grant_frame(max_grant_frames + index);
+}
+inline constexpr std::uint32_t special_frames = 1 + max_grant_frames + max_grant_status_frames;
 
 /// What changes a domain's stage 2.
 class Stage2Access {
@@ -77,7 +81,7 @@ public:
 
     /// Special frames of all domains together, and those that each can count on: shared_info, two grant-table frames,
     /// and a second place for whichever is being moved.
-    static constexpr std::uint32_t max_specials = max_domains * (1 + max_grant_frames);
+    static constexpr std::uint32_t max_specials = max_domains * special_frames;
     static constexpr std::uint32_t promised_specials = 4;
 
     /// `slots` slots from `first_slot` on are for capabilities to special frames.
@@ -127,7 +131,7 @@ private:
         MovedPages moved{};
         std::uint64_t max_pages{0}; ///< what it began with
         Gfn max_gfn{};              ///< only ever grows, as Xen's
-        std::array<Special, 1 + max_grant_frames> special{};
+        std::array<Special, special_frames> special{};
     };
 
     const Domain* find(DomId domain) const {

@@ -49,14 +49,13 @@ void KernelUntypeds::dissolve(Selector loan) {
 }
 
 /// Whether the table has that frame, or gets it now, is the grant component's to say.
-std::int32_t KernelStage2::grow_grant_table(DomId domain, std::uint32_t index) {
+std::int32_t KernelStage2::grow_grant_table(DomId domain, std::uint32_t index, bool status) {
     bulkhead_GrantRequest request{};
     bulkhead_GrantReply reply{};
     request.which_request = bulkhead_GrantRequest_grow_tag;
-    request.request.grow.domain = domain.value;
-    request.request.grow.index = index;
-    const Status status = rpc(slot::grant, request, reply);
-    return status == Status::ok && reply.result <= 0 ? reply.result : -XEN_EINVAL;
+    request.request.grow = {domain.value, index, status};
+    const Status asked = rpc(slot::grant, request, reply);
+    return asked == Status::ok && reply.result <= 0 ? reply.result : -XEN_EINVAL;
 }
 
 std::int32_t KernelStage2::fetch(DomId domain, Frame frame, Selector slot) {
@@ -64,10 +63,13 @@ std::int32_t KernelStage2::fetch(DomId domain, Frame frame, Selector slot) {
     if (frame == shared_info_frame) {
         return to_errno(sys::mint(slot::cap_space, slot, shared_info_slot(domain), rights));
     }
-    const std::uint32_t index = frame.value - 1;
+    const std::uint32_t index = frame.value - grant_frame(0).value; // in the Region that has them all
+    const bool is_status = index >= max_grant_frames;
     const Status status =
         sys::mint(slot::cap_space, slot, grant_frames_slot(domain), rights, index * page_size, page_size);
-    const std::int32_t error = status == Status::ok ? grow_grant_table(domain, index) : to_errno(status);
+    const std::int32_t error = status == Status::ok
+                                   ? grow_grant_table(domain, is_status ? index - max_grant_frames : index, is_status)
+                                   : to_errno(status);
     if (error != 0 && status == Status::ok) {
         (void)sys::remove(slot);
     }
@@ -158,8 +160,10 @@ std::int32_t Service::add_to_physmap(DomId caller, const bulkhead_MemoryAddToPhy
     Frame frame = shared_info_frame;
     if (space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE && request.index < max_grant_frames) {
         frame = grant_frame(static_cast<std::uint32_t>(request.index));
+    } else if (space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS && request.index < max_grant_status_frames) {
+        frame = grant_status_frame(static_cast<std::uint32_t>(request.index));
     } else if (space != bulkhead_PhysmapSpace_PHYSMAP_SHARED_INFO || request.index != 0) {
-        return -XEN_EINVAL; // among them status frames, which version 1 tables do not have
+        return -XEN_EINVAL;
     }
     return physmap_.add(caller, frame, Gfn{request.gfn});
 }

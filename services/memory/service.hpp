@@ -44,7 +44,7 @@ public:
     std::int32_t unmap(DomId domain, Gfn first, std::uint64_t pages) override;
 
 private:
-    static std::int32_t grow_grant_table(DomId domain, std::uint32_t index);
+    static std::int32_t grow_grant_table(DomId domain, std::uint32_t index, bool status);
 };
 
 class Service {

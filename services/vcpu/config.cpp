@@ -75,6 +75,7 @@ const char* read_config(const bulkhead_MonitorStart& start, Config& config) {
     config.console_gfn = Gfn{start.console_gfn};
     config.console_port = Port{start.console_port};
     config.crash_after_exits = start.crash_after_exits;
+    config.max_grant_version = start.max_grant_version == 2 ? 2 : 1;
     for (std::uint32_t i = 0; i < start.uuid.size && i < sizeof config.uuid; ++i) {
         config.uuid[i] = start.uuid.bytes[i];
     }

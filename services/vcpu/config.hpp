@@ -37,6 +37,7 @@ struct Config {
     Gfn console_gfn;
     Port console_port;
     std::uint32_t crash_after_exits;
+    std::uint32_t max_grant_version; ///< of its table
     xen_domain_handle_t uuid;
 };
 

@@ -83,10 +83,14 @@ struct Domain {
     Gfn shared_gfn{0};
     bool shared_mapped{false};
 
-    /// Where the monitor sees its domain's grant table, and what services/grant lays open.
+    /// Where the monitor sees its domain's grant table with the status frames behind it, and what services/grant lays
+    /// open.
     struct {
         std::uint8_t* table{nullptr};
         std::uint8_t* window{nullptr};
+        std::uint32_t version{1}; ///< of the table
+
+        std::uint8_t* status_frame(std::uint64_t index) const { return table + (max_grant_frames + index) * page_size; }
     } grant;
 
     Vcpu vcpus[max_vcpus];

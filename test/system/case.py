@@ -27,6 +27,7 @@ class Domain:
     on_crash: str = "destroy"
     cpus: str = "0"
     max_event_channels: int = 0  # 0: not said
+    max_grant_version: int = 0  # 0: not said
     vcpus: int = 1
     budget_us: int = 0
     period_us: int = 0

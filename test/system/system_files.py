@@ -16,6 +16,8 @@ def domain_file(domain, kernel, ramdisk):
     ]
     if domain.max_event_channels:
         lines.append(f"max_event_channels = {domain.max_event_channels}")
+    if domain.max_grant_version:
+        lines.append(f"max_grant_version = {domain.max_grant_version}")
     if domain.vcpus != 1:
         lines.append(f"vcpus = {domain.vcpus}")
     if ramdisk:

@@ -67,6 +67,7 @@ private:
     void maxvcpus(const Setting& s) { raw_.maxvcpus = number_of(s, "virtual CPUs"); }
     void cpus(const Setting& s);
     void max_event_channels(const Setting& s);
+    void max_grant_version(const Setting& s);
     void finish_vcpus();
     void on_poweroff(const Setting& s) { raw_.config.on_poweroff = action_of(s).value_or(Action::destroy); }
     void on_reboot(const Setting& s) { raw_.config.on_reboot = action_of(s).value_or(Action::restart); }
@@ -96,6 +97,7 @@ const Reader::Key Reader::keys[] = {
     {"on_crash", &Reader::on_crash},
     {"uuid", &Reader::uuid},
     {"max_event_channels", &Reader::max_event_channels},
+    {"max_grant_version", &Reader::max_grant_version},
 };
 
 std::optional<std::string> Reader::string_of(const Setting& s, std::string_view example) {
@@ -266,6 +268,19 @@ void Reader::max_event_channels(const Setting& s) {
         return;
     }
     raw_.config.max_event_channels = static_cast<std::uint32_t>(*count);
+}
+
+void Reader::max_grant_version(const Setting& s) {
+    const auto version = number_of(s, "versions of grant tables");
+    if (!version) {
+        return;
+    }
+    if (*version == 0 || *version > most_grant_version) {
+        error(s.value.at, fmt::format("this build has no grant tables of version {}: expected 1{}", *version,
+                                      most_grant_version == 1 ? "" : " or 2"));
+        return;
+    }
+    raw_.config.max_grant_version = static_cast<std::uint32_t>(*version);
 }
 
 void Reader::uuid(const Setting& s) {

@@ -24,6 +24,8 @@ using Uuid = std::array<std::uint8_t, 16>;
 /// xl's default, and the most that this version gives (to guests that use the FIFO ABI), port 0 not counted.
 inline constexpr std::uint32_t default_event_channels = 1023;
 inline constexpr std::uint32_t most_event_channels = 16383;
+/// By the build option BULKHEAD_GRANT_V2.
+inline constexpr std::uint32_t most_grant_version = BULKHEAD_MAX_GRANT_VERSION;
 
 struct DomainConfig {
     std::string file;
@@ -36,6 +38,7 @@ struct DomainConfig {
     std::uint64_t memory_bytes{0};
     std::uint32_t vcpus{1};
     std::uint32_t max_event_channels{default_event_channels};
+    std::uint32_t max_grant_version{1};
     std::vector<CpuSet> cpus; ///< empty: anywhere; one: all vCPUs; else one for each vCPU
     Action on_poweroff{Action::destroy};
     Action on_reboot{Action::restart};

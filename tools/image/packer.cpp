@@ -102,6 +102,7 @@ private:
         out.set_memory_bytes(plan.config.memory_bytes);
         out.set_vcpus(plan.config.vcpus);
         out.set_max_event_channels(plan.config.max_event_channels);
+        out.set_max_grant_version(plan.config.max_grant_version);
         for (const std::uint32_t cpu : plan.cpus) {
             out.add_cpus(cpu);
         }

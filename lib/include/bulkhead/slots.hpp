@@ -48,6 +48,7 @@ inline constexpr std::uint32_t max_vcpus = 32;
 inline constexpr Selector vcpu{16};        ///< first vCPU; vCPU n at vcpu + n
 inline constexpr Selector stage2{48};      ///< its domain's [map]: where pages of RAM go that are not where they began
 inline constexpr Selector guest_ram{49};   ///< and + 1: the domain's RAM as it is mapped in stage 2 [rwx | derive]
+inline constexpr Selector own_offers{51};  ///< the domain's Offers [write], if its table may be of version 2
 inline constexpr Selector moved_pages{64}; ///< pieces of it that are mapped elsewhere
 inline constexpr std::uint32_t max_moved_runs = 32;
 /// With more than one vCPU: the event set of vCPU n's thread [read | write], for bit 0, at vcpu_events + n. The first
@@ -87,7 +88,7 @@ constexpr UserVirt of_thread(UserVirt of_first, std::uint32_t thread) {
 // monitors
 inline constexpr UserVirt vcpu_state_address{0x7000'1000'0000}; ///< vCPU n at + n * 4096
 inline constexpr UserVirt shared_info_address{0x7000'2000'0000};
-inline constexpr UserVirt grant_table_address{0x7000'2100'0000}; ///< its own domain's grant table, all frames
+inline constexpr UserVirt grant_table_address{0x7000'2100'0000}; ///< its own domain's grant table and status frames
 /// Where services/grant lays pages that others offer to the domain, for as long as they are copied from or to.
 inline constexpr UserVirt grant_window{0x7000'2200'0000};
 inline constexpr std::uint32_t grant_window_pages = 64;
@@ -125,5 +126,12 @@ using Gfn = Strong<struct GfnTag, std::uint64_t>;
 inline constexpr std::uint32_t max_domains = 64;
 /// Frames that a domain's grant table can have: as many as Xen gives a domain that asks for nothing else.
 inline constexpr std::uint32_t max_grant_frames = 64;
+/// Status frames of a version 2 table with so many frames: 2 bytes for each entry of 16. They lie behind the table.
+constexpr std::uint32_t grant_status_frames(std::uint32_t frames) {
+    return (frames + 7) / 8;
+}
+inline constexpr std::uint32_t max_grant_status_frames = grant_status_frames(max_grant_frames);
+/// What a domain may ask for at most, by the build option BULKHEAD_GRANT_V2.
+inline constexpr std::uint32_t max_grant_version = BULKHEAD_MAX_GRANT_VERSION;
 
 } // namespace bulkhead

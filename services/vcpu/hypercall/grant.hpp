@@ -19,6 +19,44 @@ xen::Result grant_unmap_and_replace(Call& call);
 xen::Result grant_copy(Call& call);
 xen::Result grant_cache_flush(Call& call);
 
+// Of the guest's own table, in grant_version.cpp and grant_swap.cpp.
+xen::Result grant_set_version(Call& call);
+xen::Result grant_get_version(Call& call);
+xen::Result grant_get_status_frames(Call& call);
+xen::Result grant_swap(Call& call);
+
+/// GNTST_*: who may ask about whose table.
+std::int32_t own_table_only(const Call& call, std::uint32_t id);
+/// How many the guest's table has; at most max_grant_frames, whatever the component says.
+std::uint32_t table_frames(const Call& call);
+/// Where the guest has mapped a frame that the monitor sees there: it sees no other addresses. All ones for one that is
+/// nowhere, as in Xen.
+std::uint64_t place_of_frame(const Call& call, const std::uint8_t* frame);
+
+/// Entries of the guest's table, which the guest and the kernel change at any time.
+class OwnTable {
+public:
+    explicit OwnTable(const Call& call) : grant_{call.d.grant} {}
+
+    bool wide() const { return grant_.version == 2; }
+    std::uint32_t entries_per_frame() const {
+        return static_cast<std::uint32_t>(page_size / (wide() ? sizeof(grant_entry_v2_t) : sizeof(grant_entry_v1_t)));
+    }
+    /// The entry's first word: flags and domain, and in version 1 the frame. In version 2 the frame is the next word.
+    std::uint64_t* words(std::uint32_t ref) const {
+        void* const at = grant_.table + ref * (wide() ? sizeof(grant_entry_v2_t) : sizeof(grant_entry_v1_t));
+        return static_cast<std::uint64_t*>(at);
+    }
+    /// Version 2: where the kernel marks the entry as in use.
+    grant_status_t* status(std::uint32_t ref) const {
+        void* const at = grant_.status_frame(0);
+        return static_cast<grant_status_t*>(at) + ref;
+    }
+
+private:
+    const decltype(Domain::grant)& grant_;
+};
+
 /// How many elements the array has.
 inline std::uint32_t grant_count(const Call& call) {
     return static_cast<std::uint32_t>(call.arg[2]);

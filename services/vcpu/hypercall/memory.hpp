@@ -16,5 +16,7 @@ xen::Result exchange(Call& call);
 xen::Result add_to_physmap(Call& call);
 xen::Result add_to_physmap_batch(Call& call);
 xen::Result remove_from_physmap(Call& call);
+/// What remove_from_physmap does with one page.
+xen::Result take_from_physmap(Domain& d, Gfn gfn);
 
 } // namespace bulkhead::vcpu

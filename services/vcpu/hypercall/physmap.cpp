@@ -44,8 +44,9 @@ xen::Result map_special(Call& call, const bulkhead_MemoryAddToPhysmap& what) {
         void* shared = d.shared;
         page = static_cast<std::uint8_t*>(shared);
         latch_width(d, call.v);
-    } else if (what.space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_TABLE && d.grant.table != nullptr) {
-        page = d.grant.table + what.index * page_size; // a frame that there is, as it is mapped
+    } else if (d.grant.table != nullptr) { // a frame that there is, as it is mapped
+        page = what.space == bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS ? d.grant.status_frame(what.index)
+                                                                        : d.grant.table + what.index * page_size;
         d.memory.clear_overlay(d.memory.place_of_overlay(page));
     }
     return d.memory.set_overlay(gfn, page) ? 0 : -XEN_ENOMEM;
@@ -171,20 +172,24 @@ xen::Result add_to_physmap_batch(Call& call) {
         });
 }
 
+xen::Result take_from_physmap(Domain& d, Gfn gfn) {
+    MemoryRequest request{};
+    request.which_request = bulkhead_MemoryRequest_remove_from_physmap_tag;
+    request.request.remove_from_physmap.gfn = gfn.value;
+    const xen::Result result = ask_memory(request).result;
+    if (result == 0) {
+        lose_pages(d, gfn, 1);
+    }
+    return result;
+}
+
 xen::Result remove_from_physmap(Call& call) {
     return with_input<bulkhead_guest_RemoveFromPhysmap>(
         call, call.arg[1], [&](const bulkhead_guest_RemoveFromPhysmap& remove) -> xen::Result {
             if (const xen::Result wrong = own_domain_only(call, remove.domid); wrong != 0) {
                 return wrong;
             }
-            MemoryRequest request{};
-            request.which_request = bulkhead_MemoryRequest_remove_from_physmap_tag;
-            request.request.remove_from_physmap.gfn = remove.gpfn;
-            const xen::Result result = ask_memory(request).result;
-            if (result == 0) {
-                lose_pages(call.d, Gfn{remove.gpfn}, 1);
-            }
-            return result;
+            return take_from_physmap(call.d, Gfn{remove.gpfn});
         });
 }
 

@@ -22,7 +22,7 @@ constexpr std::uint64_t entry_of(std::uint32_t peer, std::uint64_t frame, std::u
 /// The machine, the grant component served or not, and domains 1 to 3 with a monitor each.
 struct World {
     static constexpr std::uint32_t domains = 3;
-    static constexpr std::uint32_t ram_pages = 16, table_frames = 2, handles = 5;
+    static constexpr std::uint32_t ram_pages = 16, table_frames = 2, status_frames = 1, handles = 5;
     static constexpr Selector inbox{900};
 
     sim::Machine machine{64u << 20};
@@ -33,6 +33,7 @@ struct World {
     std::unique_ptr<Service> service = std::make_unique<Service>();
     Server<Service> server{*service, window};
     bulkhead_GrantReply reply{};
+    bool may_change_version{false}; ///< domains that are made now have their own Offers
 
     World() {
         machine.connect(builder, slot::grant, grant, ClientId::domain);
@@ -57,6 +58,8 @@ struct World {
     static Selector window_space(std::uint32_t id) { return part(id, 5); }
     static Selector first_sent(std::uint32_t id) { return part(id, 6); } ///< Offers, slots, two destinations
 
+    static Selector own_offers(std::uint32_t id) { return part(id, 21); } ///< the monitor's
+
     void make_parts(std::uint32_t id, std::uint32_t slots = Mapper::first_handle_slot + handles) {
         constexpr Rights all_access = Rights::read | Rights::write | Rights::execute;
         machine.run_as(builder, [&] {
@@ -64,7 +67,7 @@ struct World {
                 REQUIRE(sys::retype(loan(id), type, size, at) == Status::ok);
             };
             make(ObjectType::region, ram_pages * page_size, ram(id));
-            make(ObjectType::region, table_frames * page_size, table(id));
+            make(ObjectType::region, (table_frames + status_frames) * page_size, table(id));
             make(ObjectType::stage2, 24, stage2(id));
             make(ObjectType::address_space, 24, window_space(id));
             REQUIRE(sys::mint(slot::cap_space, ram_copy(id), ram(id), Rights::all) == Status::ok);
@@ -73,6 +76,9 @@ struct World {
             make(ObjectType::offers, table_frames, scratch);
             REQUIRE(sys::offers_configure(scratch, table(id), stage2(id), ram(id), no_selector) == Status::ok);
             REQUIRE(sys::mint(slot::cap_space, sent, scratch, Rights::map) == Status::ok);
+            if (may_change_version) {
+                REQUIRE(sys::mint(slot::cap_space, own_offers(id), scratch, Rights::write) == Status::ok);
+            }
             REQUIRE(sys::remove(scratch) == Status::ok);
             make(ObjectType::cap_space, slots, scratch);
             REQUIRE(sys::mint(slot::cap_space, Selector{sent.value + 1}, scratch, Rights::control) == Status::ok);
@@ -86,7 +92,7 @@ struct World {
     std::int32_t send_parts(std::uint32_t id, std::uint32_t frames = table_frames) {
         bulkhead_GrantRequest request{};
         request.which_request = bulkhead_GrantRequest_add_domain_tag;
-        request.request.add_domain = {id, frames, 2};
+        request.request.add_domain = {id, frames, max_grant_version};
         std::vector<CapItem> caps;
         for (std::uint32_t i = 0; i < 4; ++i) {
             caps.push_back({first_sent(id).value + i, Rights::all, 1, 0});
@@ -119,6 +125,23 @@ struct World {
     // --- what the guests of the domains do and see
     std::uint64_t& entry(std::uint32_t id, std::uint32_t ref) {
         return reinterpret_cast<std::uint64_t*>(machine.memory_of(builder, table(id)).data())[ref];
+    }
+    /// What the domain's monitor does for set_version(2).
+    void change_to_version_2(std::uint32_t id) {
+        bulkhead_GrantRequest request{};
+        request.which_request = bulkhead_GrantRequest_set_version_tag;
+        request.request.set_version = {2, false};
+        machine.run_as(builder,
+                       [&] { REQUIRE(sys::offers_format(own_offers(id), OfferFormat::version_2) == Status::ok); });
+        REQUIRE(ask(monitor(id), request) == 0);
+    }
+    void offer_wide(std::uint32_t id, std::uint32_t ref, std::uint32_t peer, std::uint64_t frame,
+                    std::uint64_t flags = GTF_permit_access) {
+        entry(id, 2 * ref + 1) = frame;
+        entry(id, 2 * ref) = flags | std::uint64_t{peer} << 16;
+    }
+    std::uint16_t& status(std::uint32_t id, std::uint32_t ref) {
+        return reinterpret_cast<std::uint16_t*>(&entry(id, table_frames * entries_per_frame))[ref];
     }
     void* page(std::uint32_t id, std::uint64_t frame) {
         return machine.memory_of(builder, ram(id)).data() + frame * page_size;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Invariant 4: with everything that the grant component holds, but code of its own choice, nobody reaches a page that
 // its owner has not offered to that very peer with those rights. The kernel is the real one.
-// REQ-GRANT-005
+// REQ-GRANT-005 REQ-GRANT-007
 #include <algorithm>
 #include <random>
 
@@ -105,6 +105,10 @@ TEST_CASE_METHOD(Fixture, "a hostile grant component, by what one would try firs
         CHECK(sys::mint_badge(slot::cap_space, Selector{1102}, slot::address_space, Rights::all, 2) ==
               Status::no_right);
         CHECK(sys::offers_configure(offers, own, to(1), own, no_selector) == Status::no_right);
+        // The table read in another way: two entries of it would be another one.
+        for (const OfferFormat format : {OfferFormat::closed, OfferFormat::version_1, OfferFormat::version_2}) {
+            CHECK(sys::offers_format(offers, format) == Status::no_right);
+        }
         // The peer's guest-physical space itself.
         CHECK(sys::stage2_unmap(to(2), GuestPhys{0}, 1) == Status::no_right);
     });

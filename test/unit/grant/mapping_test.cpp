@@ -258,3 +258,40 @@ TEST_CASE_METHOD(Fixture, "a batch: each item has its own outcome", "[grant]") {
         CHECK(reply.outcome[i].status == (i % 2 == 0 ? good : bad));
     }
 }
+
+TEST_CASE_METHOD(World, "version 2: mapped, marked, refused and let go like version 1", "[grant]") {
+    if constexpr (max_grant_version < 2) {
+        return;
+    }
+    may_change_version = true;
+    for (std::uint32_t id = 1; id <= domains; ++id) {
+        add(id);
+    }
+    change_to_version_2(1);
+    offer_wide(1, 8, 2, 5);
+    offer_wide(1, 9, 2, 6, GTF_permit_access | GTF_readonly);
+    offer_wide(1, 10, 2, 7, GTF_permit_access | GTF_sub_page);
+    offer_wide(1, 11, 2, 7, GTF_transitive);
+    offer_wide(1, 12, 2, std::uint64_t{1} << 52 | 7);
+    const auto mapped = map(2, 1, 8, where);
+    REQUIRE(mapped.status == GNTST_okay);
+    CHECK(seen(2, where >> page_shift) == page(1, 5));
+    CHECK(status(1, 8) == (GTF_reading | GTF_writing));
+    CHECK(map(2, 1, 9, elsewhere).status == GNTST_general_error);
+    CHECK(map(2, 1, 10, elsewhere).status == GNTST_general_error);
+    CHECK(map(2, 1, 11, elsewhere).status == GNTST_general_error);
+    CHECK(map(2, 1, 12, elsewhere).status == GNTST_bad_page);
+    CHECK(map(3, 1, 8, elsewhere).status == GNTST_general_error);
+    CHECK(map(2, 1, 256, elsewhere).status == GNTST_bad_gntref); // a table of one frame
+    machine.run_as(builder, [&] { CHECK(sys::offers_format(own_offers(1), OfferFormat::version_1) == Status::busy); });
+    open(2, {{1, 8, true}, {1, 9, false}, {1, 10, false}});
+    CHECK(reply.outcome[0].status == GNTST_okay);
+    CHECK(reply.outcome[1].status == GNTST_okay);
+    CHECK(reply.outcome[2].status == GNTST_general_error);
+    CHECK(status(1, 9) == GTF_reading);
+    open(2, {});
+    CHECK(unmap(2, mapped.handle, where) == GNTST_okay);
+    CHECK(status(1, 8) == 0);
+    CHECK(status(1, 9) == 0);
+    CHECK(seen(2, where >> page_shift) == nullptr);
+}

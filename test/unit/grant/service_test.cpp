@@ -38,7 +38,7 @@ TEST_CASE_METHOD(Fixture, "what is not what it should be is refused, and nothing
     const std::uint32_t idle = machine.used_slots(grant);
     bulkhead_GrantRequest request{};
     request.which_request = bulkhead_GrantRequest_add_domain_tag;
-    request.request.add_domain = {1, 2, 2};
+    request.request.add_domain = {1, 2, max_grant_version};
     CHECK(ask(builder, request) == -XEN_EINVAL);
     SECTION("in another order") {
         make_parts(1);
@@ -112,10 +112,14 @@ TEST_CASE_METHOD(Fixture, "versions", "[grant]") {
     add(1);
     CHECK(simple(monitor(1), bulkhead_GrantRequest_set_version_tag, 1) == 0);
     CHECK(reply.version == 1);
-    CHECK(simple(monitor(1), bulkhead_GrantRequest_set_version_tag, 2) == -XEN_ENOSYS);
+    CHECK(grow(memory, 1, 0, true) == -XEN_EINVAL);
     CHECK(simple(monitor(1), bulkhead_GrantRequest_get_version_tag, 1) == 0);
     CHECK(reply.version == 1);
     CHECK(simple(monitor(1), bulkhead_GrantRequest_get_version_tag, 2) == -XEN_ESRCH);
+    CHECK(simple(monitor(1), bulkhead_GrantRequest_set_version_tag, 2) == (max_grant_version < 2 ? -XEN_ENOSYS : 0));
+    CHECK(reply.version == max_grant_version);
+    CHECK(grow(memory, 1, 0, true) == (max_grant_version < 2 ? -XEN_EINVAL : 0));
+    CHECK(grow(memory, 1, 1, true) == -XEN_EINVAL);
 }
 
 TEST_CASE_METHOD(Fixture, "who may ask what", "[grant]") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Offers: what its owner has not offered to that peer, with those rights, at that moment, cannot be mapped.
-// REQ-GRANT-002 REQ-GRANT-003
+// REQ-GRANT-002 REQ-GRANT-003 REQ-GRANT-007
 #include "offers.hpp"
 
 namespace bulkhead::kernel::test {

@@ -21,7 +21,7 @@ struct FakeStage2 final : Stage2Access {
     std::map<std::pair<std::uint16_t, std::uint64_t>, std::uint32_t> mapped;
     std::map<std::uint32_t, std::uint32_t> fetched; ///< slot -> frame
     std::int32_t fetch_error{0}, map_error{0}, unmap_error{0};
-    std::uint32_t no_frame_from{max_grant_frames + 1};
+    std::uint32_t no_frame_from{special_frames};
 
     std::int32_t fetch(DomId, Frame frame, Selector slot) override {
         if (fetch_error != 0 || frame.value >= no_frame_from) {
@@ -108,7 +108,8 @@ TEST_CASE_METHOD(Fixture, "shared_info over RAM, and moved", "[memory]") {
     CHECK(physmap->pages(d) == 1024 + 64 - 1); // the RAM under the first place does not come back
     CHECK(physmap->max_gfn(d) == Gfn{0x20'0000});
     CHECK(physmap->add(d, shared_info_frame, Gfn{Physmap::gfn_limit}) == -XEN_EINVAL);
-    CHECK(physmap->add(d, grant_frame(max_grant_frames), Gfn{5}) == -XEN_EINVAL);
+    CHECK(physmap->add(d, grant_status_frame(max_grant_status_frames - 1), Gfn{0x20'0001}) == 0);
+    CHECK(physmap->add(d, grant_status_frame(max_grant_status_frames), Gfn{5}) == -XEN_EINVAL);
 }
 
 TEST_CASE_METHOD(Fixture, "one special frame displaces another", "[memory]") {

@@ -21,16 +21,18 @@ namespace {
 
 constexpr std::uint64_t mib = std::uint64_t{1} << 20;
 
-/// Stands in for services/grant: a table of up to four frames.
+/// Stands in for services/grant: a table of up to four frames, and with version 2 its status frames.
 struct FakeGrant {
     using Request = bulkhead_GrantRequest;
     using Reply = bulkhead_GrantReply;
     std::uint32_t asked{0};
+    std::uint32_t status_frames{0};
     void handle(const Request& request, Reply& reply, ClientId who, CapsIn&, CapsOut&) {
         REQUIRE(who == ClientId::memory);
         REQUIRE(request.which_request == bulkhead_GrantRequest_grow_tag);
         ++asked;
-        reply.result = request.request.grow.index < 4 ? 0 : -XEN_EINVAL;
+        const bool status = request.request.grow.status;
+        reply.result = request.request.grow.index < (status ? status_frames : 4) ? 0 : -XEN_EINVAL;
     }
 };
 
@@ -94,7 +96,8 @@ struct World {
         machine.run_as(builder, [&] {
             REQUIRE(sys::retype(inbox, ObjectType::region, ram_bytes, ram) == Status::ok);
             REQUIRE(sys::retype(inbox, ObjectType::region, page_size, shared) == Status::ok);
-            REQUIRE(sys::retype(inbox, ObjectType::region, 8 * page_size, frames) == Status::ok);
+            REQUIRE(sys::retype(inbox, ObjectType::region, (max_grant_frames + max_grant_status_frames) * page_size,
+                                frames) == Status::ok);
             REQUIRE(sys::retype(inbox, ObjectType::stage2, 64, stage2) == Status::ok);
             REQUIRE(sys::map(ram, stage2, 0, Rights::read | Rights::write | Rights::execute) == Status::ok);
         });
@@ -227,6 +230,14 @@ TEST_CASE_METHOD(World, "grant-table frames", "[memory]") {
     CHECK(fake_grant.asked == 4);
     REQUIRE(unmap(0x20) == 0);
     CHECK(seen(0x20) == nullptr);
+
+    CHECK(map(bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS, 0, 0x22) == -XEN_EINVAL); // version 1 has none
+    fake_grant.status_frames = 1;
+    REQUIRE(map(bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS, 0, 0x22) == 0);
+    CHECK(seen(0x22) == table(max_grant_frames));
+    CHECK(map(bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS, 1, 0x23) == -XEN_EINVAL);
+    CHECK(map(bulkhead_PhysmapSpace_PHYSMAP_GRANT_STATUS, max_grant_status_frames, 0x23) == -XEN_EINVAL);
+    CHECK(seen(0x23) == frame(ram, 0x23));
 }
 
 TEST_CASE_METHOD(World, "pages given back are gone until they are asked for again", "[memory]") {

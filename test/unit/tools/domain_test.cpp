@@ -45,6 +45,7 @@ TEST_CASE("the least file, and xl's defaults") {
     CHECK(config.memory_bytes == 64 << 20);
     CHECK(config.vcpus == 1);
     CHECK(config.max_event_channels == 1023);
+    CHECK(config.max_grant_version == 1);
     CHECK(config.cpus.empty());
     CHECK(config.on_poweroff == Action::destroy);
     CHECK(config.on_reboot == Action::restart);
@@ -56,7 +57,8 @@ TEST_CASE("a full file") {
     const auto config =
         good(least + "ramdisk='/r'\nroot='/dev/x'\nextra='quiet'\nmaxmem='64'\nvcpus=1\nmaxvcpus=1\ncpus='2-3,^2'\n"
                      "on_poweroff='preserve'\non_reboot='destroy'\non_crash='restart'\n"
-                     "uuid='00112233-4455-6677-8899-aabbccddeeff'\nmax_event_channels=16383\n");
+                     "uuid='00112233-4455-6677-8899-aabbccddeeff'\nmax_event_channels=16383\nmax_grant_version=2\n");
+    CHECK(config.max_grant_version == 2);
     CHECK(config.max_event_channels == 16383);
     CHECK(config.ramdisk == "/r");
     CHECK(config.command_line == "root=/dev/x quiet");
@@ -108,6 +110,10 @@ TEST_CASE("values out of what this version can do") {
           Messages{"a.cfg:5:22: a guest cannot have 16384 event channels: expected 1 to 16383"});
     CHECK(bad("max_event_channels = 0") ==
           Messages{"a.cfg:5:22: a guest cannot have 0 event channels: expected 1 to 16383"});
+    CHECK(bad("max_grant_version = 3") ==
+          Messages{"a.cfg:5:21: this build has no grant tables of version 3: expected 1 or 2"});
+    CHECK(bad("max_grant_version = 0") ==
+          Messages{"a.cfg:5:21: this build has no grant tables of version 0: expected 1 or 2"});
     CHECK(bad("vcpus = 0") == Messages{"a.cfg:5:9: 0 virtual CPUs: expected 1 to 32"});
     CHECK(bad("vcpus = 33") == Messages{"a.cfg:5:9: 33 virtual CPUs: expected 1 to 32"});
     CHECK(bad("maxvcpus = 4") ==

@@ -36,6 +36,10 @@ Machine::Machine(bool start_it, std::uint32_t vcpus)
     tsc = 1'000'000;
     memory = [](const bulkhead_MemoryRequest&, bulkhead_MemoryReply&) {};
     grant = [](const bulkhead_GrantRequest&, bulkhead_GrantReply&) {};
+    offers_format = [](OfferFormat) {
+        FAIL("nobody changes how the grant table is read");
+        return Status::no_right;
+    };
     event = [](const bulkhead_EventRequest&, bulkhead_EventReply&) { return 0u; };
     on_wait = [] {};
     write_start_info();
@@ -179,6 +183,9 @@ sys::Raw Machine::invoke(const std::uint64_t (&a)[6]) {
         REQUIRE((!mapped.empty() && mapped.back().slot == a[0] && a[2] == slot::stage2.value && a[4] == 7));
         mapped.back().gfn = a[3] / page_size;
         return {map_status, 0};
+    case Method::offers_format:
+        REQUIRE(a[0] == slot::own_offers.value);
+        return {offers_format(static_cast<OfferFormat>(a[2])), 0};
     case Method::cap_inspect:
         return {inspect_status, 0};
     case Method::cap_delete:

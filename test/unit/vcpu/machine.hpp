@@ -81,6 +81,7 @@ public:
     inline static std::uint64_t tsc;
     std::function<void(const bulkhead_MemoryRequest&, bulkhead_MemoryReply&)> memory;
     std::function<void(const bulkhead_GrantRequest&, bulkhead_GrantReply&)> grant;
+    std::function<Status(OfferFormat)> offers_format; ///< of the domain's Offers
     /// Returns how many capabilities come with the reply.
     std::function<std::uint32_t(const bulkhead_EventRequest&, bulkhead_EventReply&)> event;
     std::deque<std::function<sys::Raw()>> runs; ///< what the next vcpu_runs do
