@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint32_t times = 1000;
 constexpr std::uint32_t pages_at_once = 512;
 
-alignas(4096) unsigned char spare[pages_at_once][4096];
+static_assert(pages_at_once <= page_count);
 xen_pfn_t frames[pages_at_once];
 
 void measure_exits() {
@@ -62,7 +62,7 @@ std::int64_t memory_op(std::uint32_t operation, std::uint32_t count) {
 
 void measure_memory() {
     for (std::uint32_t i = 0; i < pages_at_once; ++i) {
-        frames[i] = static_cast<xen_pfn_t>(frame_of(spare[i]));
+        frames[i] = static_cast<xen_pfn_t>(frame_of(&pages[i]));
     }
     constexpr std::uint32_t few = 20;
     const auto give_and_take = [](std::uint32_t count) {
@@ -74,41 +74,15 @@ void measure_memory() {
     measure("populate_512", few, [&] { give_and_take(pages_at_once); });
 }
 
-// --- events to oneself
-
-std::uint32_t own_port;
-volatile std::uint32_t arrived;
-
-/// As little as a guest must do for one port that it knows.
-void take_own_port() {
-    auto& info = shared().vcpu_info[0];
-    info.evtchn_upcall_pending = 0;
-    info.evtchn_pending_sel = 0;
-    (void)take_pending(own_port);
-    arrived = arrived + 1;
-}
-
 void measure_events() {
-    own_port = bind_ipi(0);
-    mask(own_port);
-    expect(!take_pending(own_port), "nothing is pending yet");
-    measure("event_polled", times, [] {
-        send(own_port);
-        expect(take_pending(own_port), "what was sent is pending");
+    const std::uint32_t port = bind_ipi(0);
+    mask(port);
+    expect(!take_pending(port), "nothing is pending yet");
+    measure("event_polled", times, [port] {
+        send(port);
+        expect(take_pending(port), "what was sent is pending");
     });
-    evtchn_unmask unmask{own_port};
-    expect_ok(event_op(EVTCHNOP_unmask, unmask), "unmask");
-    take_events_by(take_own_port);
-    asm volatile("sti" : : : "memory");
-    const std::uint32_t before = arrived;
-    measure("event_upcall", times, [] {
-        const std::uint32_t seen = arrived;
-        send(own_port);
-        while (arrived == seen) {
-        }
-    });
-    asm volatile("cli" : : : "memory");
-    expect(arrived - before >= times, "upcalls arrive");
+    measure_own_event("event_upcall", port);
 }
 
 } // namespace

@@ -79,17 +79,20 @@ void expect(bool condition, const char* what) {
 
 void guest_main() {
     using namespace bench;
-    if (word_is("run", "alone")) {
-        measure_alone();
-    } else if (word_is("run", "vcpus")) {
-        measure_vcpus();
-    } else if (word_is("run", "serve")) {
-        serve_peer();
-    } else if (word_is("run", "peer")) {
-        measure_with_peer();
-    } else {
-        expect(false, "nothing to run");
+    struct Role {
+        const char* name;
+        void (*run)();
+    };
+    constexpr Role roles[] = {{"alone", measure_alone},    {"vcpus", measure_vcpus}, {"serve", serve_peer},
+                              {"peer", measure_with_peer}, {"active", be_active},    {"scaled", measure_scaled}};
+    bool known = false;
+    for (const Role& role : roles) {
+        if (word_is("run", role.name)) {
+            known = true;
+            role.run();
+        }
     }
+    expect(known, "nothing to run");
     debug_port_write(Line{} << "bench: done\n");
 }
 

@@ -26,27 +26,45 @@ class Guest:
     extra: str
     vcpus: int = 1
     cpus: str = "0"
+    memory: int = GUEST_MEMORY_MIB
+    max_event_channels: int = 0  # 0: not said
 
 
 @dataclass(frozen=True)
 class Boot:
-    """One machine with benchmark guests in it, and what they measure. A guest that has a peer is told which domain it is: the first is 1."""
+    """One machine with benchmark guests in it, and what they measure. A guest that has a peer is told which domain it is: the first is 1. `until`: guests
+    that never end, and which one's end is the machine's; `active`: so many of them must have said that they work before that one measures."""
 
     name: str
     guests: tuple
     rows: tuple
     smp: int = 1
+    memory: int = 256
+    until: str = ""
+    active: int = 0
 
     def case(self, width, words=""):
-        domains = tuple(Domain(guest.name, f"bench{width}", f"{guest.extra} {words}".strip(), GUEST_MEMORY_MIB, vcpus=guest.vcpus, cpus=guest.cpus)
+        domains = tuple(Domain(guest.name, f"bench{width}", f"{guest.extra} {words}".strip(), guest.memory, vcpus=guest.vcpus, cpus=guest.cpus,
+                               max_event_channels=guest.max_event_channels)
                         for guest in self.guests)
-        return BootCase(f"bench-{self.name}-{width}", (), domains, machine=Machine(smp=self.smp), timeout=120)
+        return BootCase(f"bench-{self.name}-{width}", (), domains, machine=Machine(smp=self.smp, memory=self.memory), timeout=120)
 
     def rows_of(self, width):
         return tuple(row for row in self.rows if width == "64" or not row.only_64)
 
 
 SERVE = Guest("serve", "run=serve peer=2")
+
+
+
+def beside_active(active):
+    """The domain that measures is one of them."""
+    others = tuple(Guest(f"active{i}", "run=active", memory=8) for i in range(1, active))
+    return Boot(f"{active}-active", (SERVE, Guest("bench", f"run=scaled active={active} peer=1"), *others), (
+        Row(f"grant_map_1_{active}_active", f"map and unmap another domain's page, with {active} domains active on the CPU", once=True),
+        Row(f"event_upcall_{active}_active", "event sent to a port of one's own, to the end of the upcall, with as many", once=True),
+    ), memory=512, until="bench", active=active - 1)
+
 
 BOOTS = (
     Boot("alone", (Guest("bench", "run=alone"),), (
@@ -86,6 +104,12 @@ BOOTS = (
     Boot("vcpus-2-cpus", (Guest("bench", "run=vcpus two-cpus", 2, "0-1"),), (
         Row("vcpu_ipi_2_cpus", "the same, on another CPU"),
     ), 2),
+    beside_active(4),
+    beside_active(16),
+    Boot("ports", (SERVE, Guest("bench", "run=scaled ports peer=1", max_event_channels=8191)), (
+        Row("grant_map_1_all_ports", "map and unmap another domain's page, with all ports of the 2-level ABI open", once=True),
+        Row("event_upcall_all_ports", "event sent to a port of one's own, to the end of the upcall, with as many", once=True),
+    ), until="bench"),
 )
 
 

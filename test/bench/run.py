@@ -38,7 +38,13 @@ class Bench:
 
     def measure(self, boot, width):
         """{row: figures} of one boot."""
-        streams = self._runner.boot(boot.case(width))
+        def until_done(_, machine):
+            for _ in range(boot.active):
+                machine.expect("log", "log] bench: active")
+            machine.expect("log", f"[{boot.until} log] bench: {boot.rows[0].name} ")
+            machine.expect("log", f"[{boot.until} log] bench: done")
+
+        streams = self._runner.boot(boot.case(width), until_done if boot.until else None)
         found = results.parse("\n".join(streams.values()))
         missing = [row.name for row in boot.rows_of(width) if row.name not in found]
         if missing:
