@@ -90,8 +90,10 @@ void measure_own_event(const char* row, std::uint32_t port);
 // --- grants
 inline constexpr grant_ref_t first_ref = 8;
 domid_t peer(); ///< the command line's peer=
-/// Frame `index` of the table becomes visible; returns its first entry.
-volatile grant_entry_v1_t* show_grant_table(std::uint32_t index);
+inline constexpr std::uint32_t entries_per_frame = 512;
+inline constexpr std::uint32_t max_table_frames = 64;
+/// So many frames of the table become visible; returns the first entry.
+volatile grant_entry_v1_t* show_grant_table(std::uint32_t frame_count);
 void offer(volatile grant_entry_v1_t& entry, const Page& page, domid_t to);
 /// Gives back the memory of `pages`, to map others' pages there.
 void give_back_pages(std::uint32_t count);
@@ -99,7 +101,9 @@ void give_back_pages(std::uint32_t count);
 inline constexpr std::uint32_t mapped_at_once = 256;
 void prepare_mapping(std::uint32_t count);
 void map_and_unmap(std::uint32_t count);
-/// Between one's own memory and the peer's page `first_ref`. False: the peer does not offer it, or not yet.
+/// Maps a page of the peer at `at`. False: the peer does not offer it, or not yet.
+bool map_page(grant_ref_t ref, const Page& at);
+/// Between one's own memory and the peer's page `first_ref`. False as above.
 bool copy_from_peer(void* to, std::uint16_t bytes);
 bool copy_to_peer(const void* from, std::uint16_t bytes);
 

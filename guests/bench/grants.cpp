@@ -5,10 +5,7 @@
 namespace bulkhead::guest::bench {
 namespace {
 
-constexpr std::uint32_t entries_per_frame = 512;
-constexpr std::uint32_t shown_frames = 4;
-
-Page table[shown_frames];
+Page table[max_table_frames];
 xen_pfn_t frames[page_count];
 gnttab_map_grant_ref map_ops[mapped_at_once];
 gnttab_unmap_grant_ref unmap_ops[mapped_at_once];
@@ -21,16 +18,18 @@ domid_t peer() {
     return static_cast<domid_t>(number_of("peer", 0));
 }
 
-volatile grant_entry_v1_t* show_grant_table(std::uint32_t index) {
+volatile grant_entry_v1_t* show_grant_table(std::uint32_t frame_count) {
     static_assert(sizeof(Page) == entries_per_frame * sizeof(grant_entry_v1_t));
-    expect(index < shown_frames, "a frame that can be shown");
-    xen_add_to_physmap add{};
-    add.domid = DOMID_SELF;
-    add.space = XENMAPSPACE_grant_table;
-    add.idx = index;
-    add.gpfn = static_cast<xen_pfn_t>(frame_of(&table[index]));
-    expect_ok(hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, add), "mapping the grant table");
-    void* const first = &table[index];
+    expect(frame_count <= max_table_frames, "a table that can be that large");
+    for (std::uint32_t i = 0; i < frame_count; ++i) {
+        xen_add_to_physmap add{};
+        add.domid = DOMID_SELF;
+        add.space = XENMAPSPACE_grant_table;
+        add.idx = i;
+        add.gpfn = static_cast<xen_pfn_t>(frame_of(&table[i]));
+        expect_ok(hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, add), "mapping the grant table");
+    }
+    void* const first = &table;
     return static_cast<volatile grant_entry_v1_t*>(first);
 }
 
@@ -59,6 +58,17 @@ void prepare_mapping(std::uint32_t count) {
         map_ops[i].dom = peer();
         unmap_ops[i].host_addr = map_ops[i].host_addr;
     }
+}
+
+bool map_page(grant_ref_t ref, const Page& at) {
+    gnttab_map_grant_ref op{};
+    op.host_addr = address_of(&at);
+    op.flags = GNTMAP_host_map;
+    op.ref = ref;
+    op.dom = peer();
+    op.status = 1;
+    expect_ok(grant_op(GNTTABOP_map_grant_ref, &op), "map_grant_ref");
+    return op.status == GNTST_okay;
 }
 
 void map_and_unmap(std::uint32_t count) {

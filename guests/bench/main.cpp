@@ -84,7 +84,8 @@ void guest_main() {
         void (*run)();
     };
     constexpr Role roles[] = {{"alone", measure_alone},    {"vcpus", measure_vcpus}, {"serve", serve_peer},
-                              {"peer", measure_with_peer}, {"active", be_active},    {"scaled", measure_scaled}};
+                              {"peer", measure_with_peer}, {"active", be_active},    {"scaled", measure_scaled},
+                              {"revoked", be_revoked},     {"mapper", map_many},     {"latency", measure_latency}};
     bool known = false;
     for (const Role& role : roles) {
         if (word_is("run", role.name)) {

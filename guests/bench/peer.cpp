@@ -11,7 +11,7 @@ constexpr std::uint32_t rounds = 500;
 constexpr unsigned char finished = 0x7f;
 
 void offer_pages() {
-    auto* const entries = show_grant_table(0);
+    auto* const entries = show_grant_table(1);
     for (std::uint32_t i = 0; i < mapped_at_once; ++i) {
         offer(entries[first_ref + i], pages[i], peer());
     }

@@ -28,6 +28,7 @@ class Guest:
     cpus: str = "0"
     memory: int = GUEST_MEMORY_MIB
     max_event_channels: int = 0  # 0: not said
+    priority: int = 0  # 0: not said
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Boot:
     memory: int = 256
     until: str = ""
     active: int = 0
+    components: tuple = ()
+    in_gate: bool = True  # False: it takes long, or what it finds may change by more than the gate lets pass
 
     def case(self, width, words=""):
         domains = tuple(Domain(guest.name, f"bench{width}", f"{guest.extra} {words}".strip(), guest.memory, vcpus=guest.vcpus, cpus=guest.cpus,
-                               max_event_channels=guest.max_event_channels)
+                               max_event_channels=guest.max_event_channels, priority=guest.priority)
                         for guest in self.guests)
-        return BootCase(f"bench-{self.name}-{width}", (), domains, machine=Machine(smp=self.smp, memory=self.memory), timeout=120)
+        return BootCase(f"bench-{self.name}-{width}", (), domains, machine=Machine(smp=self.smp, memory=self.memory, components=self.components), timeout=120)
 
     def rows_of(self, width):
         return tuple(row for row in self.rows if width == "64" or not row.only_64)
@@ -64,6 +67,23 @@ def beside_active(active):
         Row(f"grant_map_1_{active}_active", f"map and unmap another domain's page, with {active} domains active on the CPU", once=True),
         Row(f"event_upcall_{active}_active", "event sent to a port of one's own, to the end of the upcall, with as many", once=True),
     ), memory=512, until="bench", active=active - 1)
+
+
+def revoked(mappers, mapped_by_each, memory, in_gate):
+    """Domain 1 is destroyed while each of so many others has mapped so many of its pages; domain 2 looks how long it has to wait for the CPU."""
+    count = mappers * mapped_by_each
+    words = f"mappers={mappers} count={mapped_by_each}"
+    def boot(kind, word, rows, components, gated):
+        guests = (Guest("revoked", f"run=revoked peer=2 first=3 {words}", memory=8),
+                  Guest("latency", f"run=latency peer=1 {words} {word}", memory=8, priority=20))
+        guests += tuple(Guest(f"mapper{i}", f"run=mapper peer=1 mapper={i} {words}", memory=8) for i in range(mappers))
+        return Boot(f"{kind}-{count}", guests, rows, memory=memory, until="latency", components=components, in_gate=gated)
+    return (boot("revoke", "", (
+        Row(f"restart_{count}_mapped", f"a domain's reboot, to the first instruction, with {count:,} mappings of its pages by others", once=True),
+        Row(f"latency_{count}_mapped", "the longest that a guest on the same CPU waits meanwhile", once=True),
+    ), (), in_gate), boot("revoke-below", "below", (
+        Row(f"latency_below_{count}_mapped", "the same, if services/domain has less priority than that guest", once=True),
+    ), (("domain", "priority = 10"),), False))
 
 
 BOOTS = (
@@ -110,6 +130,9 @@ BOOTS = (
         Row("grant_map_1_all_ports", "map and unmap another domain's page, with all ports of the 2-level ABI open", once=True),
         Row("event_upcall_all_ports", "event sent to a port of one's own, to the end of the upcall, with as many", once=True),
     ), until="bench"),
+    *revoked(1, 1, 256, True),
+    *revoked(1, 1000, 256, True),
+    *revoked(60, 1000, 2048, False),
 )
 
 
@@ -122,3 +145,8 @@ def boot_of(name, width):
 
 def all_rows(width):
     return tuple(row for boot in BOOTS for row in boot.rows_of(width))
+
+
+def gated(found):
+    """What of {width: {row: figures}} the gate looks at."""
+    return {width: {name: figures for name, figures in rows.items() if boot_of(name, width).in_gate} for width, rows in found.items()}

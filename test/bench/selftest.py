@@ -63,6 +63,10 @@ class Rows(unittest.TestCase):
             for row in rows.all_rows(width):
                 self.assertIn(row, rows.boot_of(row.name, width).rows)
 
+    def test_the_gate_leaves_out_what_takes_long(self):
+        found = {"64": {"cpuid": figures(1), "restart_60000_mapped": figures(1), "latency_below_1_mapped": figures(1)}}
+        self.assertEqual(rows.gated(found), {"64": {"cpuid": figures(1)}})
+
     def test_the_table_is_per_operation(self):
         row = rows.Row("many", "many at once", 10)
         text = results.table((row,), "64", {"many": figures(1000)}, {"many": figures(2500)}, {}, {"many": {"crossings": 40, "switches": 20}})

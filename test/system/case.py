@@ -31,6 +31,7 @@ class Domain:
     vcpus: int = 1
     budget_us: int = 0
     period_us: int = 0
+    priority: int = 0  # 0: not said
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Machine:
     kernel: str = "bulkhead-kernel"  # or "bulkhead-kernel-checked": undefined behaviour traps, VMCB clean bits are checked
     boot: str = "kernel"  # or "iso", "iso-uefi"
     icount_shift: int = 0  # an instruction takes 2^shift ns: firmware, which waits by the clock, takes less of them
+    components: tuple = ()  # of the system file: (component, "key = value")
     exit_port: bool = True  # the kernel is told of the port that ends QEMU
 
 

@@ -37,6 +37,10 @@ def system_file(domains, machine, command_line):
         lines += ["", f"[domain.{domain.name}]", f'cpus = "{domain.cpus}"']
         if domain.budget_us:
             lines += [f"budget_us = {domain.budget_us}", f"period_us = {domain.period_us}"]
+        if domain.priority:
+            lines.append(f"priority = {domain.priority}")
+    for component, setting in machine.components:
+        lines += ["", f"[component.{component}]", setting]
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,8 @@
 #include "events.hpp"
 #include "traps.hpp"
 
+extern "C" const std::uint64_t first_instruction_at; // entry.S
+
 namespace bulkhead::guest {
 namespace {
 
@@ -82,6 +84,10 @@ bool equal(const char* a, const char* b) {
     for (; *a != '\0' && *a == *b; ++a, ++b) {
     }
     return *a == *b;
+}
+
+std::uint64_t first_instruction() {
+    return first_instruction_at;
 }
 
 std::uint64_t ram_end() {

@@ -25,6 +25,8 @@ bool has_word(const char* word);
 bool word_is(const char* key, const char* value);
 std::uint64_t number_of(const char* key, std::uint64_t otherwise);
 bool equal(const char* a, const char* b);
+/// The time-stamp counter at the guest's first instruction.
+std::uint64_t first_instruction();
 /// End of the highest RAM in the memory map.
 std::uint64_t ram_end();
 

@@ -17,6 +17,9 @@
     .code32
     .globl pvh_entry
 pvh_entry:
+    rdtsc
+    movl %eax, first_instruction_at
+    movl %edx, first_instruction_at + 4
     cli
     cld
     movl $boot_stack_top, %esp
@@ -112,3 +115,7 @@ page_directory_pointers:
 boot_stack:
     .skip 16384
 boot_stack_top:
+    .balign 8
+    .globl first_instruction_at
+first_instruction_at:
+    .skip 8

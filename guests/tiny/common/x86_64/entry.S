@@ -23,6 +23,9 @@ note_value_end:
     .code32
     .globl pvh_entry
 pvh_entry:
+    rdtsc
+    movl %eax, first_instruction_at
+    movl %edx, first_instruction_at + 4
     cli
     cld
     movl $boot_stack_top, %esp
@@ -103,3 +106,7 @@ page_tables_l2:
 boot_stack:
     .skip 16384
 boot_stack_top:
+    .balign 8
+    .globl first_instruction_at
+first_instruction_at:
+    .skip 8
