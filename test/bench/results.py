@@ -68,6 +68,12 @@ def sizes_table(sizes):
     return "\n".join(lines) + "\n"
 
 
+def sections_table(sections):
+    lines = ["| entered for | longest | until | in the test |", "|---|---|---|---|"]
+    lines += [f"| {s['cause']} | {s['ticks']:,} | {s['place']} | {s['case']} |" for s in sections]
+    return "\n".join(lines) + "\n"
+
+
 def document(widths, rows_of, results):
     """docs/performance-results.md."""
     parts = ["<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Results of the benchmark\n\nWritten by `./bulkhead bench` from `bench/results.json`; do not edit. "
@@ -76,6 +82,9 @@ def document(widths, rows_of, results):
         parts.append(f"\n## {width}-bit guest\n\nInstructions per operation.\n\n" +
                      table(rows_of(width), width, results["bulkhead"].get(width, {}), results["xen"].get(width, {}), results["fair xen"],
                            results["costs"].get(width, {})))
+    if sections := results.get("sections"):
+        parts.append(f"\n## Longest times with interrupts off\n\nIn instructions, by what the kernel was entered for, over {sections['cases']} system tests with one CPU; and where such a section "
+                     "ended.\n\n" + sections_table(sections["longest"]))
     parts.append("\n## Sizes in bytes\n\n" + sizes_table(results["image bytes"]))
     return "".join(parts)
 

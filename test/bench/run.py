@@ -21,6 +21,7 @@ import fair
 import profile
 import results
 import rows
+import sections
 import xen
 from machine import Failure
 from run import Runner
@@ -35,6 +36,9 @@ class Bench:
         self._options = options
         options.trace = options.gdb = False
         self._runner = Runner(options)
+
+    def runner(self):
+        return self._runner
 
     def measure(self, boot, width):
         """{row: figures} of one boot."""
@@ -119,6 +123,16 @@ def measure_all(bench, jobs, for_gate):
     return found
 
 
+def measure_sections(bench, options):
+    found, cases, failed = sections.measure(bench.runner(), options.build, REPOSITORY, options.jobs)
+    if not failed:
+        save(RESULTS, {**load(RESULTS), "sections": {"cases": cases, "longest": found}})
+        write_documents()
+    print(results.sections_table(found))
+    print(f"{cases - failed} passed, {failed} failed")
+    return 1 if failed or not cases else 0
+
+
 def write_documents():
     """Table and chart in docs/, from the results; returns the table."""
     kept = load(RESULTS)
@@ -157,6 +171,7 @@ def parse_options():
     parser.add_argument("--seconds", type=float, default=3, help="how long to record a profile")
     parser.add_argument("--lines", type=int, default=40, help="of the profile")
     parser.add_argument("--by-line", action="store_true", help="profile by source line")
+    parser.add_argument("--sections", action="store_true", help="run the system tests on a kernel that measures how long interrupts stay off, and keep the longest")
     parser.add_argument("--write-documents", action="store_true", help="only write docs/ anew from bench/results.json")
     options = parser.parse_args()
     known = [row.name for row in rows.all_rows(options.width) if not row.once]
@@ -172,6 +187,8 @@ def main():
         write_documents()
         return 0
     bench = Bench(options)
+    if options.sections:
+        return measure_sections(bench, options)
     if options.profile:
         counts, samples = bench.record(options.profile, options.width, options.seconds)
         if samples == 0:
@@ -185,7 +202,8 @@ def main():
         return gate(found)
     costs = {width: {row.name: bench.costs(row.name, width) for row in rows.all_rows(width) if not row.once} for width in rows.WIDTHS}
     peer = {"64": xen.measure(options.build, os.path.dirname(options.guests))} if options.peer else load(RESULTS).get("xen", {})
-    save(RESULTS, {"bulkhead": found, "xen": peer, "fair xen": fair.FIGURES, "costs": costs, "image bytes": sizes(options.build)})
+    save(RESULTS, {"bulkhead": found, "xen": peer, "fair xen": fair.FIGURES, "costs": costs, "image bytes": sizes(options.build),
+                   "sections": load(RESULTS).get("sections", {})})
     print(write_documents())
     return gate(found)
 

@@ -58,6 +58,7 @@ class Machine:
     icount_shift: int = 0  # an instruction takes 2^shift ns: firmware, which waits by the clock, takes less of them
     components: tuple = ()  # of the system file: (component, "key = value")
     exit_port: bool = True  # the kernel is told of the port that ends QEMU
+    debug_console: str = ""  # a file in the case's directory that gets what is written to port 0xe9
 
 
 @dataclass(frozen=True)

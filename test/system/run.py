@@ -114,6 +114,8 @@ class Runner:
                    "-icount", f"shift={machine.icount_shift},sleep=off", "-rtc", f"base={POWER_ON},clock=vm", "-seed", "1", "-nodefaults", "-display", "none",
                    "-serial", "stdio", "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT},iosize=4", "-no-reboot"]
         command += self._prepare(case, directory)
+        if machine.debug_console:
+            command += ["-debugcon", f"file:{os.path.join(directory, machine.debug_console)}"]
         if self._options.trace:
             command += ["-d", "int,cpu_reset,guest_errors", "-D", os.path.join(directory, "qemu-trace.log")]
         if self._options.gdb:
