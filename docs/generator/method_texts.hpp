@@ -30,10 +30,11 @@ inline constexpr MethodText method_texts[] = {
      "Undoes `map`. Pages that something else has replaced since stay. On return no CPU translates through the "
      "mapping.",
      "not_mapped", "512 entries, then preemptible"},
-    {Method::restore, "offset, pages (1 to 512), rights",
-     "Writes a part of the Region's mapping in a Stage2 again, where something else has removed or replaced it since. "
-     "When memory for tables runs out, the pages before that are there.",
-     "not_mapped, bad_argument, out_of_range, out_of_memory, no_right", "512 entries"},
+    {Method::restore, "offset, pages, rights -> pages done",
+     "Writes a part of the Region's mapping in a Stage2 again, where something else has removed or replaced it since: "
+     "at least its first page, and as many more as one step of 64 entries has. When memory for tables runs out, the "
+     "pages before that are there.",
+     "not_mapped, bad_argument, out_of_range, out_of_memory, no_right", "64 entries"},
     {Method::info,
      "-> size in bytes (Region, Untyped), slots (CapSpace), base | count << 32 (IoPorts, Interrupt), free pool pages "
      "(spaces), 0",

@@ -46,8 +46,11 @@ MethodResult invoke_memory(const Invocation& call) {
         return map_into(call);
     case Method::unmap:
         return MethodResult::from(unmap(call.slot));
-    case Method::restore:
-        return MethodResult::from(restore(call.slot, call.a, call.b, call.c));
+    case Method::restore: {
+        std::uint64_t done = 0;
+        const Status status = restore(call.slot, call.a, call.b, call.c, done);
+        return {status, done};
+    }
     case Method::info:
         return {Status::ok, size_of(call.slot.capability)};
     case Method::stage2_unmap:

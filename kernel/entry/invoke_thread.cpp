@@ -103,7 +103,7 @@ MethodResult start_thread(Thread& target) {
     if (!at_rest(target)) {
         return {Status::busy};
     }
-    start(target);
+    scheduler::resume(target);
     return {};
 }
 

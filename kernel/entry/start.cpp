@@ -192,7 +192,7 @@ private:
     }
     kernel_lock.acquire();
     Thread& root = RootBuilder{facts}.build();
-    start(root);
+    scheduler::resume(root);
     arch::release_cpus();
     run();
 }

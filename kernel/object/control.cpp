@@ -110,10 +110,6 @@ void retry_now(Cpu& cpu) {
     }
 }
 
-void start(Thread& thread) {
-    scheduler::resume(thread);
-}
-
 void fault(Thread& thread, std::uint64_t vector, std::uint64_t error, std::uint64_t address) {
     const arch::UserFrame& frame = thread.frame;
     FaultState& fault = thread.fault;

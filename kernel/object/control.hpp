@@ -21,8 +21,6 @@ void on_deadline(Thread& thread);
 void retry_later(Thread& thread, Cpu& cpu);
 /// `cpu` has served its kick. Time grows with the number of threads that waited for it.
 void retry_now(Cpu& cpu);
-/// Starts a stopped or faulted thread where it is.
-void start(Thread& thread);
 /// The current thread of this CPU has caused an exception.
 void fault(Thread& thread, std::uint64_t vector, std::uint64_t error, std::uint64_t address);
 

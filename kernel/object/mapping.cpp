@@ -13,7 +13,7 @@ namespace bulkhead::kernel {
 
 namespace {
 
-constexpr std::uint32_t leaves_per_step = 512;
+constexpr std::uint32_t leaves_per_step = 64; ///< between two looks at waiting interrupts
 constexpr Rights page_rights = Rights::read | Rights::write | Rights::execute;
 
 /// The frames that a capability owns, and what may be done with them.
@@ -113,7 +113,8 @@ Completion map(Slot& slot, Space& space, std::uint64_t address, std::uint64_t ri
         slot.map_state = MapState::mapping;
         slot.map_error = Status::ok;
         mapping_list_insert(space.mappings, slot);
-    } else if (slot.map_state == MapState::mapped || slot.space != &space || slot.address != address) {
+    } else if (slot.map_state == MapState::mapped || slot.space != &space ||
+               (slot.map_state == MapState::mapping && slot.address != address)) {
         return {Status::already_mapped, false};
     }
     const PageFlags flags = flags_of(rights_and_flags);
@@ -170,16 +171,13 @@ Step unmap_step(Slot& slot) {
     auto& space = static_cast<Space&>(*slot.space);
     slot.map_state = MapState::unmapping;
     if (slot.progress != 0) {
-        // From the end, up to a boundary that leaves do not cross.
-        const std::uint64_t last = slot.address + slot.progress - 1;
-        const std::uint64_t boundary = last & ~(large_page_size - 1);
-        const std::uint64_t from = boundary > slot.address ? boundary : slot.address;
-        const std::uint64_t pages = (slot.address + slot.progress - from) / page_size;
         const Frames frames = frames_of(slot.capability);
-        const TreeStep step = tree_unmap(space, from, pages, FrameRange{frames.base, frames.bytes});
+        const TreeStep step =
+            tree_unmap(space, slot.address, slot.progress / page_size, FrameRange{frames.base, frames.bytes});
         // A leaf that belongs to this mapping never reaches beyond it, so nothing has to be split.
-        invariant(step.status == Status::ok && step.pages_done == pages, "unmapping needs no memory");
-        slot.progress = from - slot.address;
+        invariant(step.status == Status::ok && step.pages_done != 0, "unmapping needs no memory");
+        slot.address += step.pages_done * page_size; // what is left
+        slot.progress -= step.pages_done * page_size;
     }
     if (slot.progress != 0) {
         return Step::more;
@@ -212,27 +210,28 @@ Completion unmap(Slot& slot) {
     return {};
 }
 
-Completion restore(Slot& slot, std::uint64_t offset, std::uint64_t pages, std::uint64_t rights) {
+Status restore(Slot& slot, std::uint64_t offset, std::uint64_t pages, std::uint64_t rights, std::uint64_t& done) {
     if (slot.map_state != MapState::mapped) {
-        return {Status::not_mapped, false};
+        return Status::not_mapped;
     }
     auto& space = static_cast<Space&>(*slot.space);
     const Frames frames = frames_of(slot.capability);
     if (const Status status = check(frames, space, slot.address, rights); status != Status::ok) {
-        return {status, false};
+        return status;
     }
-    if (!is_stage2(space) || offset % page_size != 0 || pages - 1 >= leaves_per_step) {
-        return {Status::bad_argument, false};
+    if (!is_stage2(space) || offset % page_size != 0 || pages == 0) {
+        return Status::bad_argument;
     }
     if (offset >= frames.bytes || pages > (frames.bytes - offset) / page_size) {
-        return {Status::out_of_range, false};
+        return Status::out_of_range;
     }
     const TreeStep step =
         tree_map(space, slot.address + offset, HostPhys{frames.base.value + offset}, pages, flags_of(rights));
     if (step.flush) {
         flush(space);
     }
-    return {step.status, false};
+    done = step.pages_done;
+    return step.status;
 }
 
 Completion unmap_range(Stage2& space, GuestPhys first, std::uint64_t pages) {

@@ -11,8 +11,9 @@ namespace bulkhead::kernel {
 Completion map(Slot& slot, Space& space, std::uint64_t address, std::uint64_t rights_and_flags);
 /// See methods.hpp, `unmap`.
 Completion unmap(Slot& slot);
-/// See methods.hpp, `restore`.
-Completion restore(Slot& slot, std::uint64_t offset, std::uint64_t pages, std::uint64_t rights);
+/// See methods.hpp, `restore`. `done`: how many pages, set when the status is ok.
+[[nodiscard]] Status restore(Slot& slot, std::uint64_t offset, std::uint64_t pages, std::uint64_t rights,
+                             std::uint64_t& done);
 /// See methods.hpp, `unmap_range`.
 Completion unmap_range(Stage2& space, GuestPhys first, std::uint64_t pages);
 

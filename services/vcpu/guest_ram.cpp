@@ -9,7 +9,6 @@ namespace bulkhead::vcpu {
 namespace {
 
 constexpr Rights all_access = Rights::read | Rights::write | Rights::execute;
-constexpr std::uint64_t pages_per_restore = large_page_size / page_size;
 
 Selector ram_slot(const GuestMemory::Place& place) {
     return Selector{slot::guest_ram.value + place.range};
@@ -40,21 +39,25 @@ void lose_pages(Domain& d, Gfn first, std::uint64_t pages) {
 bool bring_home(Domain& d, Gfn first, std::uint64_t pages) {
     while (pages != 0) {
         const GuestMemory::Place place = d.memory.place_of(first);
-        std::uint64_t now = place.pages < pages ? place.pages : pages;
-        now = now < pages_per_restore ? now : pages_per_restore;
-        if (now == 0) {
+        const std::uint64_t here = place.pages < pages ? place.pages : pages;
+        if (here == 0) {
             return false;
         }
-        zero(place, now);
-        if (sys::restore(ram_slot(place), place.page << page_shift, now, all_access) != Status::ok) {
-            return false;
+        zero(place, here);
+        for (std::uint64_t done = 0; done < here;) { // the kernel goes on a step at a time
+            const auto step = sys::restore(ram_slot(place), (place.page + done) << page_shift, here - done, all_access);
+            if (!step || *step == 0 || *step > here - done) {
+                return false;
+            }
+            for (std::uint64_t i = 0; i < *step; ++i) {
+                const Gfn gfn{first.value + done + i};
+                d.memory.clear_overlay(gfn); // of something that has moved on
+                d.memory.put_back(gfn);
+            }
+            done += *step;
         }
-        for (std::uint64_t i = 0; i < now; ++i) {
-            d.memory.clear_overlay(Gfn{first.value + i}); // of something that has moved on
-            d.memory.put_back(Gfn{first.value + i});
-        }
-        first = Gfn{first.value + now};
-        pages -= now;
+        first = Gfn{first.value + here};
+        pages -= here;
     }
     return true;
 }
@@ -92,7 +95,7 @@ bool bring_page(Domain& d, Gfn gfn, Gfn frame) {
         return bring_elsewhere(d, gfn, frame, 1, false);
     }
     const GuestMemory::Place place = d.memory.place_of(frame);
-    if (place.pages == 0 || sys::restore(ram_slot(place), place.page << page_shift, 1, all_access) != Status::ok) {
+    if (place.pages == 0 || !sys::restore(ram_slot(place), place.page << page_shift, 1, all_access)) {
         return false;
     }
     d.memory.clear_overlay(gfn);

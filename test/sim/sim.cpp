@@ -15,6 +15,7 @@
 #include "object/mapping.hpp"
 #include "object/portal.hpp"
 #include "object/vcpu.hpp"
+#include "sched/scheduler.hpp"
 
 namespace bulkhead::sim {
 namespace {
@@ -182,7 +183,7 @@ Component& Machine::add(std::string name, std::uint32_t slots) {
     events.bound.set(&thread);
     thread.events.set(&events);
     s.object<kernel::Portal>(c.portal_).handler.set(&thread);
-    kernel::start(thread);
+    kernel::scheduler::resume(thread);
     require(kernel::map(s.slot(c.thread_), space, layout::utcb_address.value, both).status == Status::ok, "UTCB");
     require(kernel::map(s.slot(c.events_), space, layout::event_page_address.value, both).status == Status::ok,
             "event page");
@@ -206,7 +207,7 @@ Component& Machine::add_first_task(std::span<const std::uint64_t> untypeds, std:
     thread.memory.set(&space);
     thread.configured = true;
     thread.budget.present = true;
-    kernel::start(thread);
+    kernel::scheduler::resume(thread);
     s.mint(c, Selector{boot_slot::cap_space}, s.slot(c.cap_space_), Rights::all);
     s.mint(c, Selector{boot_slot::address_space}, s.slot(c.address_space_), Rights::all);
     s.mint(c, Selector{boot_slot::thread}, s.slot(c.thread_), Rights::all);

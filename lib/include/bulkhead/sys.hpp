@@ -65,8 +65,10 @@ namespace bulkhead::sys {
 [[nodiscard]] inline Status unmap(Selector pages) {
     return invoke_status(pages, Method::unmap);
 }
-[[nodiscard]] inline Status restore(Selector region, std::uint64_t offset, std::uint64_t pages, Rights rights) {
-    return invoke_status(region, Method::restore, offset, pages, static_cast<std::uint64_t>(rights));
+/// How many pages were done, the first of them at least.
+[[nodiscard]] inline Result<std::uint64_t> restore(Selector region, std::uint64_t offset, std::uint64_t pages,
+                                                   Rights rights) {
+    return invoke(region, Method::restore, offset, pages, static_cast<std::uint64_t>(rights));
 }
 [[nodiscard]] inline Result<std::uint64_t> info(Selector object) {
     return invoke(object, Method::info);

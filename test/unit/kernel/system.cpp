@@ -93,7 +93,7 @@ template <typename Enter> void System::enter(std::uint32_t cpu, Enter go_in) {
 }
 
 void System::start(Thread& thread) {
-    kernel::start(thread);
+    scheduler::resume(thread);
 }
 
 void System::choose(std::uint32_t cpu) {

@@ -172,7 +172,9 @@ sys::Raw Machine::invoke(const std::uint64_t (&a)[6]) {
     case Method::restore:
         REQUIRE(a[4] == 7);
         if (map_status == Status::ok) {
-            restored.push_back({static_cast<std::uint32_t>(a[0]), a[2] / page_size, a[3]});
+            const std::uint64_t done = a[3] < restore_step ? a[3] : restore_step;
+            restored.push_back({static_cast<std::uint32_t>(a[0]), a[2] / page_size, done});
+            return {map_status, done};
         }
         return {map_status, 0};
     case Method::cap_mint:

@@ -106,8 +106,9 @@ public:
         std::uint64_t gfn, frame, pages;
         bool operator==(const Mapped&) const = default;
     };
-    std::vector<Mapped> mapped;    ///< pieces of RAM mapped elsewhere
-    Status map_status{Status::ok}; ///< of restore and map
+    std::vector<Mapped> mapped;                    ///< pieces of RAM mapped elsewhere
+    Status map_status{Status::ok};                 ///< of restore and map
+    std::uint64_t restore_step{~std::uint64_t{0}}; ///< pages that one restore does
     Status signal_status{Status::ok};
     Status call_status{Status::ok};
     Status inspect_status{Status::ok}; ///< of every capability

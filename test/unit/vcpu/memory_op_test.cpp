@@ -118,6 +118,22 @@ TEST_CASE("extents of every order") {
     CHECK(m.asked.empty());
 }
 
+TEST_CASE("an extent that the kernel brings back in steps is all there, and zeroed once") {
+    Guest m;
+    m.restore_step = 24;
+    m.fill(0x40, 8);
+    REQUIRE(m.change(XENMEM_decrease_reservation, {0x40}, 6) == 1);
+    REQUIRE(m.change(XENMEM_populate_physmap, {0x40}, 6) == 1);
+    using Restored = Machine::Restored;
+    CHECK(m.restored == std::vector<Restored>{{slot::guest_ram.value, 0x40, 24},
+                                              {slot::guest_ram.value, 0x58, 24},
+                                              {slot::guest_ram.value, 0x70, 16}});
+    for (std::uint64_t gfn = 0x40; gfn < 0x80; ++gfn) {
+        CHECK(m.at(gfn) == m.home(gfn));
+    }
+    CHECK(m.zero(0x40));
+}
+
 TEST_CASE("decrease_reservation and populate_physmap count extents") {
     Guest m;
     std::vector<std::uint64_t> gfns;
