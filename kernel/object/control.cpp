@@ -111,14 +111,16 @@ void retry_now(Cpu& cpu) {
 }
 
 void fault(Thread& thread, std::uint64_t vector, std::uint64_t error, std::uint64_t address) {
-    const arch::UserFrame& frame = thread.frame;
+    arch::UserFrame& frame = thread.frame;
+    if (const std::uint64_t expected = __atomic_exchange_n(&thread.utcb().on_fault, 0, __ATOMIC_RELAXED)) {
+        frame.rip = expected; // whatever it is: the way out to ring 3 looks
+        return;
+    }
     FaultState& fault = thread.fault;
     fault = {vector, error, address, frame.rip, frame.gpr[static_cast<unsigned>(Gpr::rsp)], frame.rflags, {}};
-    for (unsigned i = 0; i < 16; ++i) {
-        fault.gpr[i] = frame.gpr[i];
-    }
-    const Step step = stop(thread, Thread::State::faulted);
-    static_cast<void>(step); // it runs here
+    static_assert(sizeof fault.gpr == sizeof frame.gpr);
+    __builtin_memcpy(fault.gpr, frame.gpr, sizeof fault.gpr);
+    static_cast<void>(stop(thread, Thread::State::faulted)); // it runs here
     if (EventSet* const events = thread.fault_events.get()) {
         signal(*events, thread.fault_bit);
     }

@@ -149,6 +149,26 @@ TEST_CASE("REQ-IPC-001 a handler that faults or is destroyed fails its callers, 
     CHECK(System::result(b) == Status::aborted);
 }
 
+TEST_CASE("REQ-KERNEL-012 a thread that expects an exception goes on where it has said, once", "[kernel]") {
+    System s;
+    Thread& a = s.thread(5);
+    s.start(a);
+    s.choose();
+    REQUIRE(s.current() == &a);
+    a.frame.rip = 0x1000;
+    a.frame.gpr[static_cast<unsigned>(Gpr::rsi)] = 77;
+    a.utcb().on_fault = 0x2000;
+    s.exception(0, 14);
+    CHECK(a.state == Thread::State::running);
+    CHECK(s.current() == &a);
+    CHECK(a.frame.rip == 0x2000);
+    CHECK(a.frame.gpr[static_cast<unsigned>(Gpr::rsi)] == 77);
+    CHECK(a.utcb().on_fault == 0);
+    s.exception(0, 14);
+    CHECK(a.state == Thread::State::faulted);
+    CHECK(a.fault.rip == 0x2000);
+}
+
 TEST_CASE("REQ-IPC-001 a chain of calls that would wait for itself is refused", "[kernel]") {
     System s;
     Service x{s};

@@ -69,7 +69,10 @@ struct Utcb {
     std::uint32_t receive_selector; ///< receiver: first slot where capabilities may be put (0: takes none)
     std::uint32_t receive_count;    ///< receiver: how many slots from there, all of them empty
     CapItem caps[max_caps];
-    std::uint64_t reserved[10];
+    /// Thread: the instruction at which it goes on after an exception, with all other registers as they were then; 0:
+    /// an exception stops it. The kernel clears it when it has used it.
+    std::uint64_t on_fault;
+    std::uint64_t reserved[9];
     std::uint8_t data[data_size];
 };
 static_assert(sizeof(Utcb) == page_size);
