@@ -14,15 +14,16 @@ std::size_t to_page_end(std::uint64_t address, std::size_t left) {
 
 } // namespace
 
-/// The bytes of one page, or nullptr with the reason in fault_.
-std::uint8_t* GuestAccess::piece(std::uint64_t address, std::size_t size, Access access) {
+inline std::uint8_t* GuestAccess::piece(std::uint64_t address, std::size_t size, Access access) {
+    const std::uint64_t page = address >> page_shift;
+    const Found& found = found_[page % max_found];
+    const bool known = found.page == page && found.changes == memory_.changes() && (found.write || !access.write);
+    return known && !access.execute ? found.bytes + (address & (page_size - 1)) : find_piece(address, size, access);
+}
+
+[[gnu::noinline]] std::uint8_t* GuestAccess::find_piece(std::uint64_t address, std::size_t size, Access access) {
     const std::uint64_t page = address >> page_shift;
     const std::uint64_t offset = address & (page_size - 1);
-    Found& found = found_[page % max_found];
-    const bool known = found.page == page && found.changes == memory_.changes() && (found.write || !access.write);
-    if (known && !access.execute) {
-        return found.bytes + offset;
-    }
     access.user = state_.cpl == 3;
     const Walk w = walk(memory_, PagingState::of(state_), address, access);
     if (w.status != WalkStatus::ok) {
@@ -33,7 +34,7 @@ std::uint8_t* GuestAccess::piece(std::uint64_t address, std::size_t size, Access
     if (bytes == nullptr) {
         fault_ = {WalkStatus::no_table, 0, address};
     } else if (!access.execute) {
-        found = {page, bytes - offset, memory_.changes(), w.writable};
+        found_[page % max_found] = {page, bytes - offset, memory_.changes(), w.writable};
     }
     return bytes;
 }

@@ -51,7 +51,9 @@ private:
     static constexpr std::uint64_t no_page = ~std::uint64_t{0};
     static constexpr std::size_t max_found = 2;
 
+    /// The bytes of one page, or nullptr with the reason in fault_.
     std::uint8_t* piece(std::uint64_t address, std::size_t size, Access access);
+    std::uint8_t* find_piece(std::uint64_t address, std::size_t size, Access access); ///< the same, of a page not known
     [[nodiscard]] bool reachable(std::uint64_t address, std::size_t size, Access access);
     /// Calls copy(bytes of the guest, offset, size) for each page of the range, after all of them have been found.
     template <typename F>

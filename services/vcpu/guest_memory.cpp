@@ -27,6 +27,7 @@ bool GuestMemory::add_ram(GuestPhys first, std::uint64_t bytes, std::uint8_t* ho
         }
     }
     ranges_[range_count_++] = {first.value, bytes, host};
+    count_plain();
     return true;
 }
 
@@ -87,6 +88,7 @@ GuestMemory::Place GuestMemory::place_of(Gfn frame) const {
 MovedPages::Removed GuestMemory::take_away(Gfn gfn) {
     ++changes_;
     const MovedPages::Removed moved = moved_.remove(gfn);
+    count_plain();
     if (const Place place = place_of(gfn); !moved.found && place.pages != 0 && holes_ != nullptr) {
         const std::uint64_t bit = hole_bit(place);
         holes_[bit / 64] |= std::uint64_t{1} << (bit % 64);

@@ -33,7 +33,10 @@ public:
     bool has_room_for_overlay(Gfn gfn) const { return find_overlay(gfn) != nullptr || overlay_count_ < max_overlays; }
 
     /// A bit for each page of RAM, all clear, for the pages that are not there. For all RAM, after the last add_ram.
-    void set_hole_bits(std::uint64_t* bits) { holes_ = bits; }
+    void set_hole_bits(std::uint64_t* bits) {
+        holes_ = bits;
+        count_plain();
+    }
     /// The guest has no RAM at that frame number any more.
     MovedPages::Removed take_away(Gfn gfn);
     /// It has there what began there.
@@ -41,7 +44,9 @@ public:
     /// It has there what began at `frame`. The run's number, or nothing: no room.
     [[nodiscard]] std::optional<std::uint32_t> put_elsewhere(Gfn gfn, Gfn frame, std::uint32_t pages) {
         ++changes_;
-        return moved_.add(gfn, frame, pages);
+        const auto run = moved_.add(gfn, frame, pages);
+        count_plain();
+        return run;
     }
     /// Which range of RAM, in the order of add_ram, began at that frame number, and what of it follows from there.
     struct Place {
@@ -60,13 +65,12 @@ public:
     std::uint64_t changes() const { return changes_; }
 
     /// The page that the guest has at that frame, or nullptr.
-    std::uint8_t* page(Gfn gfn) const {
+    [[gnu::always_inline]] std::uint8_t* page(Gfn gfn) const {
         // Nearly always: RAM of the first range, where nothing lies over anything and nothing is moved.
         const Range& low = ranges_[0];
         const std::uint64_t index = gfn.value - (low.first >> page_shift);
         const bool covered = gfn.value - overlays_from_ < overlays_span_;
-        const bool plain = index < low.bytes >> page_shift && !covered && moved_.runs() == 0 && holes_ != nullptr &&
-                           ((holes_[index / 64] >> (index % 64)) & 1) == 0;
+        const bool plain = index < plain_pages_ && !covered && ((holes_[index / 64] >> (index % 64)) & 1) == 0;
         return plain ? low.host + (index << page_shift) : special_page(gfn);
     }
     /// The same, but only RAM of the guest's own that nothing lies over: memory that stays where it is.
@@ -98,6 +102,7 @@ private:
         const std::uint64_t bit = hole_bit(place);
         return holes_ != nullptr && ((holes_[bit / 64] >> (bit % 64)) & 1) != 0;
     }
+    void count_plain() { plain_pages_ = holes_ != nullptr && moved_.runs() == 0 ? ranges_[0].bytes >> page_shift : 0; }
     const Overlay* find_overlay(Gfn gfn) const;
     void bound_overlays();
     std::uint8_t* special_page(Gfn gfn) const;
@@ -111,6 +116,8 @@ private:
     std::uint32_t range_count_{0};
     std::uint32_t overlay_count_{0};
     std::uint64_t overlays_from_{0}, overlays_span_{0}; ///< all overlays lie in there
+    std::uint64_t plain_pages_{
+        0}; ///< of the first range: a page there is where it began, if its bit and no overlay says else
     std::uint64_t changes_{0};
 };
 
