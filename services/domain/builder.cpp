@@ -229,22 +229,23 @@ private:
     bool tell_grant() {
         const Selector more_ram = range_count() == 2 ? slots_.ram(1) : no_selector;
         const std::uint64_t badge = domain_.id.value;
-        // What goes to services/grant maps offered pages, says for whom, and does nothing else.
+        // What goes to services/grant maps what this domain offers, and has no place for it. Its monitor has the places
+        // for what others offer.
         return good(make(ObjectType::offers, max_grant_frames, in_the_making)) &&
                good(sys::offers_configure(in_the_making, slots_.grant_frames(), slots_.stage2(), slots_.ram(0),
                                           more_ram)) &&
-               good(sys::mint(slot::cap_space, offers, in_the_making, Rights::map)) &&
+               good(sys::mint(slot::cap_space, offers, in_the_making, Rights::map | Rights::derive)) &&
                (config_.max_grant_version < 2 ||
                 good(sys::mint(spawned_.cap_space, slot::own_offers, in_the_making, Rights::write))) &&
                good(sys::remove(in_the_making)) &&
-               good(make(ObjectType::cap_space, grant_track_slots, in_the_making)) &&
-               good(sys::mint(slot::cap_space, grant_track, in_the_making, Rights::control)) &&
+               good(make(ObjectType::cap_space, foreign_page_slots, in_the_making)) &&
+               good(sys::mint(spawned_.cap_space, slot::foreign_pages, in_the_making, Rights::control)) &&
                good(sys::remove(in_the_making)) &&
-               good(sys::mint_badge(slot::cap_space, offers_to_guest, slots_.stage2(), Rights::write, badge)) &&
                good(
-                   sys::mint_badge(slot::cap_space, offers_to_monitor, spawned_.address_space, Rights::write, badge)) &&
-               good(neighbours::add_grant(domain_.id, {offers, grant_track, offers_to_guest, offers_to_monitor},
-                                          max_grant_frames, config_.max_grant_version));
+                   sys::mint_badge(spawned_.cap_space, slot::offers_to_guest, slots_.stage2(), Rights::write, badge)) &&
+               good(sys::mint_badge(spawned_.cap_space, slot::offers_to_monitor, spawned_.address_space, Rights::write,
+                                    badge)) &&
+               good(neighbours::add_grant(domain_.id, offers, max_grant_frames, config_.max_grant_version));
     }
 
     bool tell_event() {

@@ -15,11 +15,8 @@ inline constexpr Selector kernel_piece{slot::first_free.value + Utcb::max_caps};
 inline constexpr Selector ramdisk_piece{kernel_piece.value + 1};
 /// On their way to others while a domain is built.
 inline constexpr Selector grant_window_copy{ramdisk_piece.value + 1}; ///< the table's frames, for the monitor
-inline constexpr Selector in_the_making{ramdisk_piece.value + 6};     ///< with all rights, until it is handed on
-inline constexpr Selector offers{ramdisk_piece.value + 2};
-inline constexpr Selector grant_track{ramdisk_piece.value + 3};
-inline constexpr Selector offers_to_guest{ramdisk_piece.value + 4};   ///< badged
-inline constexpr Selector offers_to_monitor{ramdisk_piece.value + 5}; ///< likewise
+inline constexpr Selector in_the_making{ramdisk_piece.value + 2};     ///< with all rights, until it is handed on
+inline constexpr Selector offers{ramdisk_piece.value + 3};
 
 /// Capabilities of one domain. While it runs only the threads, `cap_space`, `vault_handle` and `fault_events` are in
 /// use.

@@ -93,18 +93,18 @@ std::int32_t release(DomId domain) {
     return ask_memory(request);
 }
 
-std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames, std::uint32_t max_version) {
+std::int32_t add_grant(DomId domain, Selector offers, std::uint32_t max_frames, std::uint32_t max_version) {
     bulkhead_GrantRequest request{};
     request.which_request = bulkhead_GrantRequest_add_domain_tag;
     request.request.add_domain = {domain.value, max_frames, max_version};
-    const CapItem caps[] = {move(parts.offers), move(parts.track), move(parts.to_guest), move(parts.to_monitor)};
+    const CapItem caps[] = {move(offers)};
     return ask_grant(request, caps);
 }
 
-std::int32_t remove_grant(DomId domain, bool force) {
+std::int32_t remove_grant(DomId domain) {
     bulkhead_GrantRequest request{};
     request.which_request = bulkhead_GrantRequest_remove_domain_tag;
-    request.request.remove_domain = {domain.value, force};
+    request.request.remove_domain.domain = domain.value;
     return ask_grant(request);
 }
 

@@ -21,14 +21,11 @@ struct MemoryParts {
 /// Everything that was made of the domain's memory is gone when it returns.
 [[nodiscard]] std::int32_t release(DomId domain);
 
-// services/grant; the capabilities are moved to it, with the rights that it needs.
-struct GrantParts {
-    Selector offers, track, to_guest, to_monitor;
-};
-[[nodiscard]] std::int32_t add_grant(DomId domain, const GrantParts& parts, std::uint32_t max_frames,
+// services/grant
+/// The Offers is moved to it.
+[[nodiscard]] std::int32_t add_grant(DomId domain, Selector offers, std::uint32_t max_frames,
                                      std::uint32_t max_version);
-/// -EBUSY: a monitor is at work on one of the domain's pages. `force`: no matter.
-[[nodiscard]] std::int32_t remove_grant(DomId domain, bool force);
+[[nodiscard]] std::int32_t remove_grant(DomId domain);
 
 // services/event
 /// `channels`: how many ports the domain may have.

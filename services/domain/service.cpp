@@ -142,24 +142,18 @@ void Service::on_event(std::uint32_t bit) {
 }
 
 Tsc Service::deadline() const {
-    Tsc first{0};
     for (const Domain& domain : domains()) {
         if (domain.end_pending) {
             return Tsc{1}; // has passed
         }
-        if (domain.leaving && (first == Tsc{0} || domain.look_again < first)) {
-            first = domain.look_again;
-        }
     }
-    return first;
+    return Tsc{0};
 }
 
 void Service::on_timeout() {
     for (Domain& domain : domains()) {
         if (domain.end_pending) {
             finish(domain, domain.reason, domain.detail);
-        } else if (domain.leaving && Tsc{__builtin_ia32_rdtsc()} >= domain.look_again) {
-            leave(domain);
         }
     }
     report_if_over();
@@ -182,27 +176,12 @@ void Service::finish(Domain& domain, EndReason reason, std::string_view detail) 
         stop_monitor(record);
         return;
     }
-    domain.then = decision.action;
-    domain.waits = 0;
-    leave(domain);
-}
-
-/// A page must not vanish while another domain's monitor copies from it: that monitor would fault.
-void Service::leave(Domain& domain) {
-    DomainRecord& record = domain.record;
-    (void)sys::thread_stop(record.thread); // it copies nothing itself any more
-    domain.leaving = domain.waits < max_waits && neighbours::remove_grant(record.id, false) == -XEN_EBUSY;
-    if (domain.leaving) {
-        ++domain.waits;
-        domain.look_again = Tsc{__builtin_ia32_rdtsc() + wait_ms * workshop_.start.tsc_khz};
-        return;
-    }
     if (const std::int32_t error = take_down_domain(record); error != 0) {
         log("'{}' cannot be taken down: error {}", record.name(), error);
         domain.life.could_not_start();
         return;
     }
-    if (domain.then == Action::restart) {
+    if (decision.action == Action::restart) {
         start(domain);
     }
 }
@@ -213,7 +192,7 @@ void Service::report_if_over() {
     }
     std::uint32_t failures = 0;
     for (const Domain& domain : domains()) {
-        if (!domain.life.over() || domain.leaving) {
+        if (!domain.life.over()) {
             return;
         }
         failures += domain.life.failed() ? 1u : 0u;

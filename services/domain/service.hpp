@@ -26,8 +26,7 @@ public:
     void handle(const Request& request, Reply& reply, ClientId who, CapsIn& in, CapsOut& out);
     /// Bit d: the monitor of domain d has faulted.
     void on_event(std::uint32_t bit);
-    /// Ends are dealt with once their reporter has its answer: at once, if there are any; or when it is time to look
-    /// whether a domain can go now.
+    /// Ends are dealt with once their reporter has its answer: at once, if there are any.
     Tsc deadline() const;
     void on_timeout();
 
@@ -38,20 +37,12 @@ private:
         bool end_pending{false};
         EndReason reason{EndReason::poweroff};
         char detail[sizeof(bulkhead_DomainEnded::detail)]{};
-        bool leaving{false}; ///< its end is decided: it goes when no monitor copies from its pages any more
-        Action then{Action::destroy};
-        std::uint32_t waits{0};
-        Tsc look_again{};
     };
-    /// How long monitors may take over a copy from or to a domain that has ended.
-    static constexpr std::uint32_t max_waits = 100;
-    static constexpr std::uint64_t wait_ms = 10;
 
     std::int32_t note_end(const bulkhead_DomainEnded& ended, ClientId who);
     std::int32_t print_all(ClientId who) const;
     void start(Domain& domain);
     void finish(Domain& domain, EndReason reason, std::string_view detail);
-    void leave(Domain& domain);
     void report_if_over();
     bool end_was_arranged(const Domain& domain, EndReason reason) const;
     std::uint32_t crash_after_exits(const Domain& domain) const;

@@ -15,8 +15,8 @@ namespace bulkhead::domain {
 
 /// Most pages that a space can own (see `retype`).
 inline constexpr std::uint64_t max_space_pages = 65536;
-/// Slots for what a domain maps of others: slot 0, the monitor's window, and 1024 mappings.
-inline constexpr std::uint32_t grant_track_slots = 1 + layout::grant_window_pages + 1024;
+/// Slots for what a domain maps of others: slot 0, the monitor's window, and the guest's mappings.
+inline constexpr std::uint32_t foreign_page_slots = 1 + layout::grant_window_pages + slot::max_foreign_pages;
 /// Slots of the vault (see builder.hpp).
 inline constexpr std::uint32_t vault_slots = 32 + slot::max_vcpus * sealed_per_vcpu;
 
@@ -26,7 +26,7 @@ inline constexpr std::uint64_t vcpu_bytes = 8 * page_size;
 /// The frames and status frames, the Offers (its page, and half the table's size for pins), and the slots.
 inline constexpr std::uint64_t grant_bytes = (max_grant_frames + max_grant_status_frames) * page_size +
                                              (1 + max_grant_frames / 2) * page_size +
-                                             (grant_track_slots * slot_bytes + page_size);
+                                             (foreign_page_slots * slot_bytes + page_size);
 /// shared_info, console ring, the vault, and page rounding of a few small objects.
 inline constexpr std::uint64_t small_objects = 16 * page_size;
 

@@ -20,7 +20,7 @@ std::int32_t take_down_domain(DomainRecord& domain) {
     // The console drains the ring first, while it exists. Whoever never heard of the domain says so: no matter.
     (void)neighbours::remove_console(domain.id);
     (void)neighbours::remove_events(domain.id);
-    (void)neighbours::remove_grant(domain.id, true);
+    (void)neighbours::remove_grant(domain.id);
     domain.thread = no_selector;
     domain.cap_space = no_selector;
     domain.sealed_count = 0;

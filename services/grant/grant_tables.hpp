@@ -11,9 +11,9 @@
 #include <bulkhead/slots.hpp>
 #include <bulkhead/xen.hpp>
 
-#include "maptrack.hpp"
-
 namespace bulkhead::grant {
+
+inline constexpr std::uint32_t entries_per_frame = 512; ///< of version 1; version 2 has half as many
 
 class GrantTables {
 public:

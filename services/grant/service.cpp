@@ -12,33 +12,18 @@ constexpr DomId dom_id(std::uint32_t id) {
     return id <= max_domains ? DomId{static_cast<std::uint16_t>(id)} : DomId{};
 }
 
-void put(bulkhead_GrantReply& reply, const Outcome& outcome) {
-    reply.outcome[reply.outcome_count++] = {outcome.status, outcome.handle, outcome.occupied, outcome.own};
-}
-static_assert(sizeof(bulkhead_GrantOpen::item) / sizeof(bulkhead_GrantOpenItem) == layout::grant_window_pages &&
-              sizeof(bulkhead_GrantReply::outcome) / sizeof(bulkhead_GrantOutcome) == layout::grant_window_pages);
-
 } // namespace
 
 std::int32_t Service::add_domain(const bulkhead_GrantAddDomain& request, CapsIn& in) {
-    constexpr ObjectType expected[] = {ObjectType::offers, ObjectType::cap_space, ObjectType::stage2,
-                                       ObjectType::address_space};
-    for (std::uint32_t i = 0; i < std::size(expected); ++i) {
-        if (in.type(i) != expected[i]) {
-            return -XEN_EINVAL;
-        }
+    if (in.type(0) != ObjectType::offers) {
+        return -XEN_EINVAL;
     }
     const DomId domain = dom_id(request.domain);
     if (const std::int32_t error = tables_.add_domain(domain, request.max_frames, request.max_version); error != 0) {
         return error;
     }
-    const Selector places[] = {offers_slot(domain), track_slot(domain), stage2_slot(domain), monitor_slot(domain)};
-    bool good = true;
-    for (std::uint32_t i = 0; i < std::size(places); ++i) {
-        good = good && in.take(i, places[i]) == Status::ok;
-    }
-    if (!good || !mapper_.add_domain(domain)) {
-        (void)remove_domain({domain.value, true});
+    if (in.take(0, offers_slot(domain)) != Status::ok) {
+        (void)tables_.remove_domain(domain);
         return -XEN_EINVAL;
     }
     return 0;
@@ -49,11 +34,9 @@ std::int32_t Service::remove_domain(const bulkhead_GrantRemoveDomain& request) {
     if (!tables_.has(domain)) {
         return -XEN_ESRCH;
     }
-    // What a monitor is copying from must not vanish under its hands.
-    if (!request.force && mapper_.is_open_elsewhere(domain)) {
-        return -XEN_EBUSY;
-    }
-    mapper_.remove_domain(domain);
+    // What monitors were given goes first. All may be gone already, with the domain's memory.
+    (void)sys::revoke(offers_slot(domain));
+    (void)sys::remove(offers_slot(domain));
     return tables_.remove_domain(domain);
 }
 
@@ -105,45 +88,21 @@ bool Service::handle_table(const Request& request, Reply& reply, DomId caller) {
     }
 }
 
-bool Service::handle_mappings(const Request& request, Reply& reply, DomId caller) {
-    const auto& r = request.request;
-    switch (request.which_request) {
-    case bulkhead_GrantRequest_map_tag:
-    case bulkhead_GrantRequest_unmap_tag:
-    case bulkhead_GrantRequest_open_tag:
-    case bulkhead_GrantRequest_find_tag:
-        break;
-    default:
+bool Service::handle_peer(const Request& request, Reply& reply, DomId caller, CapsOut& out) const {
+    if (request.which_request != bulkhead_GrantRequest_peer_tag) {
         return false;
     }
-    if (!tables_.has(caller)) {
+    const auto owner = tables_.named(request.request.peer.domain);
+    if (!tables_.has(caller) || !owner) {
         reply.result = -XEN_ESRCH;
         return true;
     }
-    if (request.which_request == bulkhead_GrantRequest_map_tag) {
-        for (pb_size_t i = 0; i < r.map.item_count; ++i) {
-            const bulkhead_GrantMapItem& item = r.map.item[i];
-            put(reply, mapper_.map(caller, {item.domain, item.ref, item.flags, item.address}));
-        }
-    } else if (request.which_request == bulkhead_GrantRequest_unmap_tag) {
-        for (pb_size_t i = 0; i < r.unmap.item_count; ++i) {
-            const bulkhead_GrantUnmapItem& item = r.unmap.item[i];
-            const Mapper::UnmapRequest unmap{item.handle, item.address, item.bus_address};
-            put(reply, r.unmap.check ? mapper_.check_unmap(caller, unmap) : mapper_.unmap(caller, unmap));
-        }
-    } else if (request.which_request == bulkhead_GrantRequest_find_tag) {
-        reply.result = mapper_.is_mapped(caller, r.find.address) ? 0 : -XEN_ENOENT;
-    } else {
-        mapper_.close(caller);
-        for (pb_size_t i = 0; i < r.open.item_count; ++i) {
-            const bulkhead_GrantOpenItem& item = r.open.item[i];
-            put(reply, mapper_.open(caller, static_cast<std::uint32_t>(i), item.domain, item.ref, item.write));
-        }
-    }
+    reply.status = tables_.has_entry(*owner, request.request.peer.ref) ? GNTST_okay : GNTST_bad_gntref;
+    (void)out.copy(offers_slot(*owner), Rights::map); // the only one: there is room
     return true;
 }
 
-void Service::handle(const Request& request, Reply& reply, ClientId who, CapsIn& in, CapsOut&) {
+void Service::handle(const Request& request, Reply& reply, ClientId who, CapsIn& in, CapsOut& out) {
     const DomId caller = monitored_domain(who);
     bool allowed = false;
     if (who == ClientId::domain) {
@@ -152,7 +111,7 @@ void Service::handle(const Request& request, Reply& reply, ClientId who, CapsIn&
         reply.result = grow(request.request.grow);
         allowed = true;
     } else if (caller != DomId{}) {
-        allowed = handle_table(request, reply, caller) || handle_mappings(request, reply, caller);
+        allowed = handle_table(request, reply, caller) || handle_peer(request, reply, caller, out);
     }
     if (!allowed) {
         reply.result = -XEN_EPERM;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The grant component's requests: who may ask what. It holds no memory at all: of each domain it has the Offers, which
-// maps what the domain offers and nothing else, and two destinations for that.
-// It must not know: how requests arrive.
+// The grant component's requests: who may ask what. It holds no memory at all, and no place where any could go: of each
+// domain it has the Offers, which maps what the domain offers and nothing else, and hands it to the monitors of others.
+// It must not know: how requests arrive, or what is mapped.
 #pragma once
 
 #include <bulkhead/client.hpp>
@@ -10,11 +10,14 @@
 #include <grant.pb.h>
 
 #include "grant_tables.hpp"
-#include "mapper.hpp"
 
 namespace bulkhead::grant {
 
 inline constexpr Selector window{slot::first_free}; ///< where requests' capabilities arrive
+
+constexpr Selector offers_slot(DomId domain) {
+    return Selector{128u + domain.value};
+}
 
 class Service {
 public:
@@ -29,13 +32,12 @@ public:
 private:
     bool handle_domain(const Request& request, Reply& reply, CapsIn& in);
     bool handle_table(const Request& request, Reply& reply, DomId caller);
-    bool handle_mappings(const Request& request, Reply& reply, DomId caller);
+    bool handle_peer(const Request& request, Reply& reply, DomId caller, CapsOut& out) const;
     std::int32_t add_domain(const bulkhead_GrantAddDomain& request, CapsIn& in);
     std::int32_t remove_domain(const bulkhead_GrantRemoveDomain& request);
     std::int32_t grow(const bulkhead_GrantGrow& request);
 
     GrantTables tables_;
-    Mapper mapper_{tables_};
     RefusalCounter refusals_;
 };
 

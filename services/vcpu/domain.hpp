@@ -14,6 +14,7 @@
 #include "config.hpp"
 #include "cpuid.hpp"
 #include "fifo.hpp"
+#include "foreign_pages.hpp"
 #include "guest_access.hpp"
 #include "guest_log.hpp"
 #include "guest_memory.hpp"
@@ -83,15 +84,14 @@ struct Domain {
     Gfn shared_gfn{0};
     bool shared_mapped{false};
 
-    /// Where the monitor sees its domain's grant table with the status frames behind it, and what services/grant lays
-    /// open.
+    /// Where the monitor sees its domain's grant table with the status frames behind it.
     struct {
         std::uint8_t* table{nullptr};
-        std::uint8_t* window{nullptr};
         std::uint32_t version{1}; ///< of the table
 
         std::uint8_t* status_frame(std::uint64_t index) const { return table + (max_grant_frames + index) * page_size; }
     } grant;
+    ForeignPages foreign;
 
     Vcpu vcpus[max_vcpus];
     PortInfo ports[max_ports];

@@ -113,11 +113,12 @@ constinit std::atomic<Monitor*> ready{nullptr};
     }
     Monitor& monitor = *new (storage) Monitor{Processor{host_cpuid, host_now}, mappings};
     monitor.domain().log.set_sink(send_line);
-    monitor.domain().grant = {static_cast<std::uint8_t*>(sys::pointer(layout::grant_table_address)),
-                              static_cast<std::uint8_t*>(sys::pointer(layout::grant_window))};
+    monitor.domain().grant.table = static_cast<std::uint8_t*>(sys::pointer(layout::grant_table_address));
     if (const char* wrong = monitor.start(message)) {
         report_end(0, SHUTDOWN_crash, wrong);
     }
+    monitor.domain().foreign =
+        ForeignPages{monitor.domain().config.domain, static_cast<std::uint8_t*>(sys::pointer(layout::grant_window))};
     ready.store(&monitor, std::memory_order_release);
     for (std::uint32_t i = 1; i < message.vcpus; ++i) {
         monitor.domain().kick(monitor.domain().vcpus[i]);

@@ -13,7 +13,14 @@ def share(name, machine=Machine(), user_cpu="0", owner="grant", user="grant", ve
         forbid={"owner": ("FAIL",), "user": ("FAIL",), "log": ("component ", "refused")}, machine=machine)
 
 
+VANISH = BootCase(
+    "grant-vanish", ("REQ-GRANT-003", "REQ-GRANT-008"),
+    (Domain("owner", "vanish", "role=owner peer=2"), Domain("user", "vanish", "role=user peer=1")),
+    (Expect("user", "vanish user: PASS"), Expect("log", "'owner' ended: poweroff")),
+    forbid={"owner": ("FAIL",), "user": ("FAIL",), "log": ("component ", "refused", "crashed")})
+
 GRANT_CASES = (
+    VANISH,
     share("grant"),
     share("grant-two-cpus", Machine(smp=2), "1"),
     share("grant-32-from-64", user="grant32"),

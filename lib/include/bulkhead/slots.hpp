@@ -45,16 +45,24 @@ inline constexpr Selector own_portal{29}; ///< portal whose handler is the compo
 
 // services/vcpu (a monitor)
 inline constexpr std::uint32_t max_vcpus = 32;
-inline constexpr Selector vcpu{16};        ///< first vCPU; vCPU n at vcpu + n
-inline constexpr Selector stage2{48};      ///< its domain's [map]: where pages of RAM go that are not where they began
-inline constexpr Selector guest_ram{49};   ///< and + 1: the domain's RAM as it is mapped in stage 2 [rwx | derive]
-inline constexpr Selector own_offers{51};  ///< the domain's Offers [write], if its table may be of version 2
+inline constexpr Selector vcpu{16};       ///< first vCPU; vCPU n at vcpu + n
+inline constexpr Selector stage2{48};     ///< its domain's [map]: where pages of RAM go that are not where they began
+inline constexpr Selector guest_ram{49};  ///< and + 1: the domain's RAM as it is mapped in stage 2 [rwx | derive]
+inline constexpr Selector own_offers{51}; ///< the domain's Offers [write], if its table may be of version 2
+/// Where pages that others offer may go, badged with the domain's number: its Stage2 and this AddressSpace [write]; and
+/// the CapSpace [control] of what has gone there: the window's pages, and max_foreign_pages that the guest maps.
+inline constexpr Selector offers_to_guest{52};
+inline constexpr Selector offers_to_monitor{53};
+inline constexpr Selector foreign_pages{54};
+inline constexpr std::uint32_t max_foreign_pages = 1024;
 inline constexpr Selector moved_pages{64}; ///< pieces of it that are mapped elsewhere
 inline constexpr std::uint32_t max_moved_runs = 32;
 /// With more than one vCPU: the event set of vCPU n's thread [read | write], for bit 0, at vcpu_events + n. The first
 /// one's is `events`, too.
 inline constexpr Selector vcpu_events{96};
 inline constexpr Selector vcpu_bell{128}; ///< likewise, a second event set of that thread, for the monitor's lock
+/// By its number, the Offers [map] of each domain whose pages this one has asked for.
+inline constexpr Selector offers_of_others{160};
 /// What the domain's connected event channels are signalled by: EventSet [write], badged by its receiver.
 inline constexpr Selector first_sender{4096};
 inline constexpr std::uint32_t max_senders = 1024;       ///< connections that a domain can have at once
@@ -89,9 +97,9 @@ constexpr UserVirt of_thread(UserVirt of_first, std::uint32_t thread) {
 inline constexpr UserVirt vcpu_state_address{0x7000'1000'0000}; ///< vCPU n at + n * 4096
 inline constexpr UserVirt shared_info_address{0x7000'2000'0000};
 inline constexpr UserVirt grant_table_address{0x7000'2100'0000}; ///< its own domain's grant table and status frames
-/// Where services/grant lays pages that others offer to the domain, for as long as they are copied from or to.
+/// Where a page is that another domain offers, while something is copied from it; and one while it is copied to.
 inline constexpr UserVirt grant_window{0x7000'2200'0000};
-inline constexpr std::uint32_t grant_window_pages = 64;
+inline constexpr std::uint32_t grant_window_pages = 2;
 inline constexpr UserVirt hole_bits_address{0x7000'3000'0000}; ///< a bit per page of RAM: the guest does not have it
 inline constexpr UserVirt guest_window{
     0x1000'0000'0000}; ///< guest-physical address g at guest_window + g, where g is RAM

@@ -28,8 +28,9 @@ Reply ask(Selector portal, const Request& request, Selector receive_at = no_sele
 inline bulkhead_MemoryReply ask_memory(const bulkhead_MemoryRequest& request) {
     return ask<bulkhead_MemoryReply>(slot::memory, request);
 }
-inline bulkhead_GrantReply ask_grant(const bulkhead_GrantRequest& request) {
-    return ask<bulkhead_GrantReply>(slot::grant, request);
+inline bulkhead_GrantReply ask_grant(const bulkhead_GrantRequest& request, Selector receive_at = no_selector,
+                                     std::uint32_t* received = nullptr) {
+    return ask<bulkhead_GrantReply>(slot::grant, request, receive_at, received);
 }
 inline bulkhead_EventReply ask_event(const bulkhead_EventRequest& request, Selector receive_at = no_selector,
                                      std::uint32_t* received = nullptr) {

@@ -72,7 +72,9 @@ template <typename Message> bool grant_element(const Call& call, std::uint32_t i
 /// get in.
 template <typename Message, std::size_t at_once, typename F> xen::Result in_batches(Call& call, F&& work) {
     std::uint32_t done = 0;
-    (void)resume(call, done); // a call that is new begins with the first
+    if (grant_count(call) > at_once) { // else it never pauses
+        (void)resume(call, done);      // a call that is new begins with the first
+    }
     while (done < grant_count(call)) {
         const std::uint32_t left = grant_count(call) - done;
         const std::uint32_t wanted = left < at_once ? left : static_cast<std::uint32_t>(at_once);

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// GNTTABOP_copy. The monitor copies: its own guest's pages it sees, others' pages the component lays into its window
-// for as long as it takes, and only those that their owners offer. It must not know: what is offered.
+// GNTTABOP_copy. The monitor copies: its own guest's pages it sees, others' pages it has in its window for as long as
+// it takes, and only those that their owners offer. It must not know: what is offered.
 #include "grant.hpp"
 
-#include "ask.hpp"
+#include <bulkhead/guarded_copy.hpp>
 
 namespace bulkhead::vcpu {
 
 namespace {
 
-constexpr std::uint32_t places = sizeof(bulkhead_GrantOpen::item) / sizeof(bulkhead_GrantOpenItem);
-static_assert(places == layout::grant_window_pages);
-constexpr std::size_t at_once = places / 2; ///< two pages each at most
-
 using Copy = bulkhead_guest_GnttabCopy;
+using Side = ForeignPages::Side;
+constexpr std::size_t at_once = 32;
 
 /// What a copy says of one side.
 struct End {
@@ -30,114 +28,65 @@ End dest_of(const Copy& op) {
     return {op.dest_domid, by_ref, by_ref ? op.dest.dest_ref : op.dest.dest_gmfn};
 }
 
-/// One side of a copy, looked up.
-struct Side {
-    bool by_ref{false};
-    std::uint32_t place{0}; ///< in the window, if by_ref
-    Gfn gfn{};              ///< else
-    std::int32_t status{GNTST_okay};
-};
-
-/// The pages of a batch that are to be laid open. One that comes several times, as when a large packet is copied piece
-/// by piece, is laid open once.
-class Pages {
-public:
-    explicit Pages(const Call& call) : call_{call} { request_.which_request = bulkhead_GrantRequest_open_tag; }
-
-    /// In Xen's order: who, then what.
-    Side side(const End& end, bool write) {
-        Side side{.by_ref = end.by_ref, .gfn = Gfn{end.what}};
-        if (!end.by_ref) {
-            side.status = end.domain == DOMID_SELF ? GNTST_okay : GNTST_permission_denied;
-            return side;
-        }
-        const DomainName name = name_domain(call_, end.domain);
-        if (!name.exists) {
-            side.status = GNTST_bad_domain;
-            return side;
-        }
-        bulkhead_GrantOpen& open = request_.request.open;
-        const bulkhead_GrantOpenItem wanted{name.id, static_cast<std::uint32_t>(end.what), write};
-        for (side.place = 0; side.place < open.item_count; ++side.place) {
-            const bulkhead_GrantOpenItem& item = open.item[side.place];
-            if (item.domain == wanted.domain && item.ref == wanted.ref && item.write == wanted.write) {
-                return side;
-            }
-        }
-        open.item[open.item_count++] = wanted;
-        return side;
+/// GNTST_*: whether the one who is meant may be, as far as the number says it.
+std::int32_t check_domain(const Call& call, const End& end) {
+    if (!end.by_ref) {
+        return end.domain == DOMID_SELF ? GNTST_okay : GNTST_permission_denied;
     }
-    void open() {
-        if (request_.request.open.item_count != 0) {
-            reply_ = ask_grant(request_);
-        }
-    }
-    void close() {
-        if (request_.request.open.item_count != 0) {
-            request_.request.open.item_count = 0;
-            (void)ask_grant(request_); // a component that has gone has taken its mappings with it
-        }
-    }
-    /// The page, or nullptr and the side's status says why.
-    std::uint8_t* page(Side& side) const {
-        if (side.status != GNTST_okay) {
-            return nullptr;
-        }
-        if (!side.by_ref) {
-            std::uint8_t* own = call_.d.memory.page(side.gfn);
-            side.status = own != nullptr ? GNTST_okay : GNTST_bad_page;
-            return own;
-        }
-        side.status = reply_.result == 0 && side.place < reply_.outcome_count ? reply_.outcome[side.place].status
-                                                                              : GNTST_general_error;
-        return side.status == GNTST_okay ? call_.d.grant.window + side.place * page_size : nullptr;
-    }
+    return name_domain(call, end.domain).exists ? GNTST_okay : GNTST_bad_domain;
+}
 
-private:
-    const Call& call_;
-    bulkhead_GrantRequest request_{};
-    bulkhead_GrantReply reply_{};
-};
+/// The page, or nullptr and `status` says why.
+std::uint8_t* page_of(const Call& call, const End& end, Side side, std::int32_t& status) {
+    if (!end.by_ref) {
+        std::uint8_t* const own = call.d.memory.page(Gfn{end.what});
+        status = own != nullptr ? GNTST_okay : GNTST_bad_page;
+        return own;
+    }
+    ForeignPages& foreign = call.d.foreign;
+    status = foreign.open(side, name_domain(call, end.domain).id, static_cast<std::uint32_t>(end.what));
+    return status == GNTST_okay ? foreign.page(side) : nullptr;
+}
 
-std::int32_t copy_one(const Pages& pages, const Copy& op, Side& source, Side& dest) {
+std::int32_t copy_one(const Call& call, const Copy& op) {
+    const End source = source_of(op);
+    const End dest = dest_of(op);
     // Who is meant is settled for both sides before either page is looked at.
-    if (source.status != GNTST_okay || dest.status != GNTST_okay) {
-        return source.status != GNTST_okay ? source.status : dest.status;
+    for (const End& end : {source, dest}) {
+        if (const std::int32_t wrong = check_domain(call, end); wrong != GNTST_okay) {
+            return wrong;
+        }
     }
-    const std::uint8_t* from = pages.page(source);
-    if (from == nullptr) {
-        return source.status;
-    }
-    std::uint8_t* to = pages.page(dest);
+    std::int32_t status = GNTST_okay;
+    const std::uint8_t* const from = page_of(call, source, Side::source, status);
+    std::uint8_t* const to = from != nullptr ? page_of(call, dest, Side::dest, status) : nullptr;
     if (to == nullptr) {
-        return dest.status;
+        return status;
     }
     if (op.source_offset + op.len > page_size || op.dest_offset + op.len > page_size) { // all of 16 bits
         return GNTST_bad_copy_arg;
     }
-    __builtin_memmove(to + op.dest_offset, from + op.source_offset, op.len);
+    if (!source.by_ref && !dest.by_ref) {
+        __builtin_memmove(to + op.dest_offset, from + op.source_offset, op.len);
+        return GNTST_okay;
+    }
+    // The other domain may end, and its pages with it, at any moment.
+    if (!copy_if_there(to + op.dest_offset, from + op.source_offset, op.len)) {
+        call.d.foreign.close();
+        return GNTST_general_error;
+    }
     return GNTST_okay;
-}
-
-void copy_some(Call& call, std::span<Copy> ops) {
-    Pages pages{call};
-    Side source[at_once];
-    Side dest[at_once];
-    for (std::size_t i = 0; i < ops.size(); ++i) {
-        source[i] = pages.side(source_of(ops[i]), false);
-        dest[i] = pages.side(dest_of(ops[i]), true);
-    }
-    pages.open();
-    for (std::size_t i = 0; i < ops.size(); ++i) {
-        ops[i].status = copy_one(pages, ops[i], source[i], dest[i]);
-    }
-    pages.close();
 }
 
 } // namespace
 
 xen::Result grant_copy(Call& call) {
-    return in_batches<Copy, at_once>(call, [&](std::span<Copy> ops) { copy_some(call, ops); });
+    return in_batches<Copy, at_once>(call, [&](std::span<Copy> ops) {
+        for (Copy& op : ops) {
+            op.status = copy_one(call, op);
+        }
+        call.d.foreign.close();
+    });
 }
 
 } // namespace bulkhead::vcpu

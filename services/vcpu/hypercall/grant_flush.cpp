@@ -3,8 +3,6 @@
 // once the request is known to be good. It must not know: whose pages are mapped.
 #include "grant.hpp"
 
-#include "ask.hpp"
-
 namespace bulkhead::vcpu {
 
 namespace {
@@ -13,14 +11,8 @@ using Flush = bulkhead_guest_GnttabCacheFlush;
 
 /// Whether the guest has a page there: its own, or another's that it has mapped.
 xen::Result find_page(const Call& call, std::uint64_t address) {
-    if (call.d.memory.page(Gfn{address >> page_shift}) != nullptr) {
-        return 0;
-    }
-    bulkhead_GrantRequest request{};
-    request.which_request = bulkhead_GrantRequest_find_tag;
-    request.request.find.address = address;
-    const xen::Result result = ask_grant(request).result;
-    return result == -XEN_ENOENT ? -XEN_EINVAL : result;
+    const bool there = call.d.memory.page(Gfn{address >> page_shift}) != nullptr || call.d.foreign.is_mapped(address);
+    return there ? 0 : -XEN_EINVAL;
 }
 
 xen::Result flush_one(const Call& call, const Flush& op) {

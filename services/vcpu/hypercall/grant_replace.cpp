@@ -4,7 +4,6 @@
 // It must not know: whose the mapped page is.
 #include "grant.hpp"
 
-#include "ask.hpp"
 #include "move_page.hpp"
 
 namespace bulkhead::vcpu {
@@ -12,18 +11,7 @@ namespace bulkhead::vcpu {
 namespace {
 
 using Replace = bulkhead_guest_GnttabUnmapAndReplace;
-constexpr std::size_t at_once = 8; ///< several questions each
-
-bulkhead_GrantOutcome ask_unmap(const Replace& op, bool check) {
-    bulkhead_GrantRequest request{};
-    request.which_request = bulkhead_GrantRequest_unmap_tag;
-    request.request.unmap.item_count = 1;
-    request.request.unmap.item[0] = {op.handle, op.host_addr, 0};
-    request.request.unmap.check = check;
-    const bulkhead_GrantReply reply = ask_grant(request);
-    return reply.result == 0 && reply.outcome_count == 1 ? reply.outcome[0]
-                                                         : bulkhead_GrantOutcome{GNTST_general_error, 0, false, false};
-}
+constexpr std::size_t at_once = 8; ///< a question or two each
 
 /// Why the page under new_addr cannot move.
 std::int32_t to_gntst(xen::Result result) {
@@ -38,10 +26,11 @@ std::int32_t to_gntst(xen::Result result) {
 }
 
 std::int32_t replace_one(Domain& d, const Replace& op) {
+    const ForeignPages::UnmapRequest unmap{op.handle, op.host_addr, 0};
     if (op.host_addr == 0 || op.new_addr == 0) {
-        return ask_unmap(op, false).status; // nothing to put there, or nowhere
+        return d.foreign.unmap(unmap).status; // nothing to put there, or nowhere
     }
-    const bulkhead_GrantOutcome mapped = ask_unmap(op, true);
+    const ForeignPages::Outcome mapped = d.foreign.check_unmap(unmap);
     if (mapped.status != GNTST_okay) {
         return mapped.status;
     }
@@ -49,7 +38,7 @@ std::int32_t replace_one(Domain& d, const Replace& op) {
     if (const xen::Result result = move_page(d, Gfn{op.new_addr >> page_shift}, place); result != 0) {
         return to_gntst(result);
     }
-    const std::int32_t status = ask_unmap(op, false).status;
+    const std::int32_t status = d.foreign.unmap(unmap).status;
     if (mapped.own) {
         map_anew(d, place); // it may be the very page that was mapped there, and unmapped with that
     }

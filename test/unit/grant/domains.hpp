@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Domains as services/domain builds them, as far as the grant component is concerned: RAM with its stage 2, a grant
-// table, what offers the RAM's pages, and a monitor's address space.
+// Domains as services/domain builds them, as far as grants are concerned: RAM with its stage 2, a grant table, what
+// offers the RAM's pages, and a monitor with an address space.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -11,9 +11,12 @@
 #include <bulkhead/rpc.hpp>
 #include <sim.hpp>
 
+#include "foreign_pages.hpp"
 #include "service.hpp"
 
 namespace bulkhead::grant::test {
+
+using vcpu::ForeignPages;
 
 constexpr std::uint64_t entry_of(std::uint32_t peer, std::uint64_t frame, std::uint64_t flags = GTF_permit_access) {
     return flags | std::uint64_t{peer} << 16 | frame << 32;
@@ -30,6 +33,7 @@ struct World {
     sim::Component& builder = machine.add("domain");
     sim::Component& memory = machine.add("memory");
     std::vector<sim::Component*> monitors;
+    ForeignPages foreign[domains + 1];
     std::unique_ptr<Service> service = std::make_unique<Service>();
     Server<Service> server{*service, window};
     bulkhead_GrantReply reply{};
@@ -56,11 +60,11 @@ struct World {
     static Selector table(std::uint32_t id) { return part(id, 3); }
     static Selector stage2(std::uint32_t id) { return part(id, 4); }
     static Selector window_space(std::uint32_t id) { return part(id, 5); }
-    static Selector first_sent(std::uint32_t id) { return part(id, 6); } ///< Offers, slots, two destinations
+    static Selector offers(std::uint32_t id) { return part(id, 6); }
 
     static Selector own_offers(std::uint32_t id) { return part(id, 21); } ///< the monitor's
 
-    void make_parts(std::uint32_t id, std::uint32_t slots = Mapper::first_handle_slot + handles) {
+    void make_parts(std::uint32_t id) {
         constexpr Rights all_access = Rights::read | Rights::write | Rights::execute;
         machine.run_as(builder, [&] {
             const auto make = [&](ObjectType type, std::uint64_t size, Selector at) {
@@ -72,31 +76,29 @@ struct World {
             make(ObjectType::address_space, 24, window_space(id));
             REQUIRE(sys::mint(slot::cap_space, ram_copy(id), ram(id), Rights::all) == Status::ok);
             REQUIRE(sys::map(ram_copy(id), stage2(id), 0, all_access) == Status::ok);
-            const Selector scratch = part(id, 20), sent = first_sent(id);
+            const Selector scratch = part(id, 20);
             make(ObjectType::offers, table_frames, scratch);
             REQUIRE(sys::offers_configure(scratch, table(id), stage2(id), ram(id), no_selector) == Status::ok);
-            REQUIRE(sys::mint(slot::cap_space, sent, scratch, Rights::map) == Status::ok);
+            REQUIRE(sys::mint(slot::cap_space, offers(id), scratch, Rights::map | Rights::derive) == Status::ok);
             if (may_change_version) {
                 REQUIRE(sys::mint(slot::cap_space, own_offers(id), scratch, Rights::write) == Status::ok);
             }
             REQUIRE(sys::remove(scratch) == Status::ok);
-            make(ObjectType::cap_space, slots, scratch);
-            REQUIRE(sys::mint(slot::cap_space, Selector{sent.value + 1}, scratch, Rights::control) == Status::ok);
-            REQUIRE(sys::remove(scratch) == Status::ok);
-            REQUIRE(sys::mint_badge(slot::cap_space, Selector{sent.value + 2}, stage2(id), Rights::write, id) ==
-                    Status::ok);
-            REQUIRE(sys::mint_badge(slot::cap_space, Selector{sent.value + 3}, window_space(id), Rights::write, id) ==
-                    Status::ok);
+            constexpr Rights badged = Rights::write | Rights::derive;
+            make(ObjectType::cap_space, ForeignPages::first_handle_slot + handles, scratch);
+            REQUIRE(sys::mint_badge(slot::cap_space, part(id, 7), stage2(id), badged, id) == Status::ok);
+            REQUIRE(sys::mint_badge(slot::cap_space, part(id, 8), window_space(id), badged, id) == Status::ok);
         });
+        machine.copy(builder, part(id, 20), monitor(id), slot::foreign_pages, Rights::control);
+        machine.copy(builder, part(id, 7), monitor(id), slot::offers_to_guest, Rights::write);
+        machine.copy(builder, part(id, 8), monitor(id), slot::offers_to_monitor, Rights::write);
+        foreign[id] = ForeignPages{number(id), nullptr, handles};
     }
     std::int32_t send_parts(std::uint32_t id, std::uint32_t frames = table_frames) {
         bulkhead_GrantRequest request{};
         request.which_request = bulkhead_GrantRequest_add_domain_tag;
         request.request.add_domain = {id, frames, max_grant_version};
-        std::vector<CapItem> caps;
-        for (std::uint32_t i = 0; i < 4; ++i) {
-            caps.push_back({first_sent(id).value + i, Rights::all, 1, 0});
-        }
+        const CapItem caps[] = {{offers(id).value, Rights::all, 1, 0}};
         return ask(builder, request, caps);
     }
     void add(std::uint32_t id) {
@@ -109,10 +111,10 @@ struct World {
         machine.run_as(who, [&] { REQUIRE(rpc(slot::grant, request, reply, caps) == Status::ok); });
         return reply.result;
     }
-    std::int32_t remove(std::uint32_t id, bool force = false) {
+    std::int32_t remove(std::uint32_t id) {
         bulkhead_GrantRequest request{};
         request.which_request = bulkhead_GrantRequest_remove_domain_tag;
-        request.request.remove_domain = {id, force};
+        request.request.remove_domain.domain = id;
         return ask(builder, request);
     }
     std::int32_t grow(sim::Component& who, std::uint32_t id, std::uint32_t index, bool status = false) {
@@ -151,33 +153,25 @@ struct World {
     }
     std::vector<sim::Machine::Leaf> window_of(std::uint32_t id) { return machine.leaves(builder, window_space(id)); }
 
-    bulkhead_GrantOutcome map(std::uint32_t who, std::uint32_t owner, std::uint32_t ref, std::uint64_t address,
+    ForeignPages::Outcome map(std::uint32_t who, std::uint32_t owner, std::uint32_t ref, std::uint64_t address,
                               std::uint32_t flags = GNTMAP_host_map) {
-        bulkhead_GrantRequest request{};
-        request.which_request = bulkhead_GrantRequest_map_tag;
-        request.request.map.item_count = 1;
-        request.request.map.item[0] = {owner, ref, flags, address};
-        REQUIRE(ask(monitor(who), request) == 0);
-        REQUIRE(reply.outcome_count == 1);
-        return reply.outcome[0];
+        ForeignPages::Outcome outcome;
+        machine.run_as(monitor(who), [&] { outcome = foreign[who].map({owner, ref, flags, address}); });
+        return outcome;
     }
     std::int32_t unmap(std::uint32_t who, std::uint32_t handle, std::uint64_t address, std::uint64_t bus = 0) {
-        bulkhead_GrantRequest request{};
-        request.which_request = bulkhead_GrantRequest_unmap_tag;
-        request.request.unmap.item_count = 1;
-        request.request.unmap.item[0] = {handle, address, bus};
-        REQUIRE(ask(monitor(who), request) == 0);
-        REQUIRE(reply.outcome_count == 1);
-        return reply.outcome[0].status;
+        std::int32_t status = 0;
+        machine.run_as(monitor(who), [&] { status = foreign[who].unmap({handle, address, bus}).status; });
+        return status;
     }
-    void open(std::uint32_t who, const std::vector<bulkhead_GrantOpenItem>& items) {
-        bulkhead_GrantRequest request{};
-        request.which_request = bulkhead_GrantRequest_open_tag;
-        for (const auto& item : items) {
-            request.request.open.item[request.request.open.item_count++] = item;
-        }
-        REQUIRE(ask(monitor(who), request) == 0);
-        REQUIRE(reply.outcome_count == items.size());
+    static constexpr auto source = ForeignPages::Side::source, dest = ForeignPages::Side::dest;
+    std::int32_t open(std::uint32_t who, ForeignPages::Side side, std::uint32_t owner, std::uint32_t ref) {
+        std::int32_t status = 0;
+        machine.run_as(monitor(who), [&] { status = foreign[who].open(side, owner, ref); });
+        return status;
+    }
+    void close(std::uint32_t who) {
+        machine.run_as(monitor(who), [&] { foreign[who].close(); });
     }
     /// Takes all of a domain's memory back, as services/memory does.
     void revoke(std::uint32_t id) {

@@ -32,12 +32,11 @@ TEMPLATE_TEST_CASE("straight-line codecs write and read nanopb's bytes", "[codec
 }
 
 TEST_CASE("a count beyond the array is not encoded", "[codec]") {
-    bulkhead_GrantRequest request{};
-    request.which_request = bulkhead_GrantRequest_map_tag;
-    request.request.map.item_count = 33;
-    std::uint8_t bytes[StraightCodec<bulkhead_GrantRequest>::max_size];
-    CHECK(StraightCodec<bulkhead_GrantRequest>::encode(request, bytes) == 0);
-    CHECK_FALSE(encode(request, bytes));
+    bulkhead_MemoryReply reply{};
+    reply.moved_count = std::size(reply.moved) + 1;
+    std::uint8_t bytes[StraightCodec<bulkhead_MemoryReply>::max_size];
+    CHECK(StraightCodec<bulkhead_MemoryReply>::encode(reply, bytes) == 0);
+    CHECK_FALSE(encode(reply, bytes));
 }
 
 TEST_CASE("an enum's value that the schema does not list is nanopb's", "[codec]") {

@@ -25,30 +25,15 @@ struct Guest : Machine {
 
     Guest() {
         enter_long_mode();
-        d().grant = {table, window};
+        d().grant.table = table;
+        d().foreign = ForeignPages{DomId{test::own_domain}, window};
         grant = [this](const bulkhead_GrantRequest& request, bulkhead_GrantReply& reply) {
             asked.push_back(request);
             if (!answers.empty()) {
                 reply = answers.front();
                 answers.pop_front();
-                return;
-            }
-            const auto& r = request.request;
-            reply.outcome_count = request.which_request == bulkhead_GrantRequest_map_tag     ? r.map.item_count
-                                  : request.which_request == bulkhead_GrantRequest_unmap_tag ? r.unmap.item_count
-                                  : request.which_request == bulkhead_GrantRequest_open_tag  ? r.open.item_count
-                                                                                             : 0;
-            for (pb_size_t i = 0; i < reply.outcome_count; ++i) {
-                reply.outcome[i].handle = static_cast<std::uint32_t>(100 + i);
             }
         };
-    }
-    void answer(std::initializer_list<std::int32_t> statuses) {
-        bulkhead_GrantReply reply{};
-        for (const std::int32_t status : statuses) {
-            reply.outcome[reply.outcome_count++].status = status;
-        }
-        answers.push_back(reply);
     }
     xen::Result op(std::uint64_t operation, std::uint64_t array, std::uint64_t count) {
         return hypercall(__HYPERVISOR_grant_table_op, operation, array, count);
@@ -73,39 +58,34 @@ gnttab_map_grant_ref map_request(std::uint32_t i) {
 
 } // namespace
 
-TEST_CASE_METHOD(Guest, "map_grant_ref: an array becomes messages, and each element has its outcome", "[grant]") {
+TEST_CASE_METHOD(Guest, "map_grant_ref: each element of an array has its outcome", "[grant]") {
     for (std::uint32_t i = 0; i < 40; ++i) {
         store(test::scratch + i * sizeof(gnttab_map_grant_ref), map_request(i));
     }
-    answer({GNTST_okay, GNTST_bad_gntref});
+    offers_map = [](const Offered& page) { return page.ref == 9 ? Status::not_mapped : Status::ok; };
     CHECK(op(GNTTABOP_map_grant_ref, test::scratch, 40) == 0);
-    REQUIRE(asked.size() == 2);
-    REQUIRE(asked[0].request.map.item_count == 32);
-    REQUIRE(asked[1].request.map.item_count == 8);
-    CHECK(asked[1].request.map.item[7].ref == 47);
-    CHECK(asked[1].request.map.item[7].domain == 3);
-    CHECK(asked[1].request.map.item[7].flags == GNTMAP_host_map);
-    CHECK(asked[1].request.map.item[7].address == hole + 39 * page_size + 5);
+    REQUIRE(offered.size() == 40);
+    CHECK(offered[0] == Offered{3, 8, true, false, hole, ForeignPages::first_handle_slot});
+    CHECK(offered[39] == Offered{3, 47, true, false, hole + 39 * page_size, ForeignPages::first_handle_slot + 38});
+    CHECK(asked.empty());
     const auto result = [&](std::uint64_t i) {
         return load<gnttab_map_grant_ref>(test::scratch + i * sizeof(gnttab_map_grant_ref));
     };
     CHECK(result(0).status == GNTST_okay);
     CHECK(result(0).dev_bus_addr == hole);
-    CHECK(result(1).status == GNTST_bad_gntref);
-    CHECK(result(2).status == GNTST_general_error); // the component has said nothing of it
+    CHECK(result(1).status == GNTST_bad_page);
     CHECK(result(39).status == GNTST_okay);
-    CHECK(result(39).handle == 107);
+    CHECK(result(39).handle == 38);
     CHECK(op(GNTTABOP_map_grant_ref, test::scratch, 0) == 0);
     CHECK(op(GNTTABOP_unmap_grant_ref, 0, 0) == 0);
-    CHECK(asked.size() == 2);
+    CHECK(offered.size() == 40);
     CHECK(op(GNTTABOP_map_grant_ref, test::scratch, 0x8000'0000) == -XEN_EINVAL);
 }
 
 TEST_CASE_METHOD(Guest, "a long array is done in slices, each element once", "[grant]") {
-    const auto answer_good = grant;
-    grant = [&](const bulkhead_GrantRequest& request, bulkhead_GrantReply& reply) {
-        tsc += 30'000; // at 1 GHz: two messages fill a slice
-        answer_good(request, reply);
+    offers_map = [&](const Offered&) {
+        tsc += 1'000; // at 1 GHz: two batches of 32 fill a slice
+        return Status::ok;
     };
     for (std::uint32_t i = 0; i < 200; ++i) {
         store(test::scratch + i * sizeof(gnttab_map_grant_ref), map_request(i));
@@ -118,14 +98,10 @@ TEST_CASE_METHOD(Guest, "a long array is done in slices, each element once", "[g
     }
     CHECK(gpr(Gpr::rax) == 0);
     CHECK(slices == 4);
-    REQUIRE(asked.size() == 7);
-    std::uint32_t ref = 8;
-    for (const auto& request : asked) {
-        for (pb_size_t i = 0; i < request.request.map.item_count; ++i) {
-            CHECK(request.request.map.item[i].ref == ref++);
-        }
+    REQUIRE(offered.size() == 200);
+    for (std::uint32_t i = 0; i < 200; ++i) {
+        CHECK(offered[i].ref == 8 + i);
     }
-    CHECK(ref == 208);
     CHECK(load<gnttab_map_grant_ref>(test::scratch + 199 * sizeof(gnttab_map_grant_ref)).status == GNTST_okay);
 }
 
@@ -135,10 +111,9 @@ TEST_CASE_METHOD(Guest, "an element that cannot be read or answered is not done,
     store(last + sizeof(gnttab_map_grant_ref), map_request(1));
     store(test::read_only_page, map_request(2));
     CHECK(op(GNTTABOP_map_grant_ref, last, 3) == -XEN_EFAULT);
-    REQUIRE(asked.size() == 1);
-    CHECK(asked[0].request.map.item_count == 2);
+    CHECK(offered.size() == 2);
     CHECK(load<gnttab_map_grant_ref>(last).status == GNTST_okay);
-    CHECK(load<gnttab_map_grant_ref>(last + sizeof(gnttab_map_grant_ref)).handle == 101);
+    CHECK(load<gnttab_map_grant_ref>(last + sizeof(gnttab_map_grant_ref)).handle == 1);
     CHECK(load<gnttab_map_grant_ref>(test::read_only_page).status == 77);
     for (const int operation : {GNTTABOP_map_grant_ref, GNTTABOP_unmap_grant_ref, GNTTABOP_copy,
                                 GNTTABOP_swap_grant_ref, GNTTABOP_unmap_and_replace, GNTTABOP_cache_flush}) {
@@ -146,53 +121,105 @@ TEST_CASE_METHOD(Guest, "an element that cannot be read or answered is not done,
         CHECK(op(number, test::unmapped, 0x7fff'ffff) == -XEN_EFAULT);
         CHECK(op(number, ~std::uint64_t{0} - 8, 1) == -XEN_EFAULT);
     }
+    CHECK(offered.size() == 2);
     for (const auto& request : asked) {
-        CHECK((&request == &asked[0] || request.request.map.item_count == 0 ||
-               request.which_request == bulkhead_GrantRequest_query_size_tag));
+        CHECK(request.which_request == bulkhead_GrantRequest_query_size_tag);
+    }
+}
+
+TEST_CASE_METHOD(Guest, "whose pages they are is asked once, or when the answer may be another one", "[grant]") {
+    bool has = false;
+    Status then = Status::ok;
+    offers_map = [&](const Offered&) { return has ? then : Status::bad_selector; };
+    const auto answer_to_peer = grant;
+    std::int32_t says = 0, entry = GNTST_okay;
+    grant = [&](const bulkhead_GrantRequest& request, bulkhead_GrantReply& reply) {
+        REQUIRE(request.which_request == bulkhead_GrantRequest_peer_tag);
+        CHECK(receive_selector == slot::offers_of_others.value + 3);
+        answer_to_peer(request, reply);
+        has = says == 0;
+        reply.result = says;
+        reply.status = entry;
+    };
+    const auto status = [&] {
+        auto request = map_request(0);
+        CHECK(one(GNTTABOP_map_grant_ref, request) == 0);
+        return request.status;
+    };
+    says = -XEN_ESRCH;
+    CHECK(status() == GNTST_bad_domain);
+    says = 0;
+    CHECK(status() == GNTST_okay);
+    CHECK(asked.size() == 2);
+    CHECK(asked[1].request.peer.domain == 3);
+    CHECK(asked[1].request.peer.ref == 8);
+    CHECK(status() == GNTST_okay);
+    CHECK(asked.size() == 2);
+    then = Status::no_right; // not offered; or past the end of the table, as the component knows
+    CHECK(status() == GNTST_general_error);
+    entry = GNTST_bad_gntref;
+    CHECK(status() == GNTST_bad_gntref);
+    CHECK(asked.size() == 4);
+    then = Status::busy; // its owner writes it all the time
+    const std::size_t before = offered.size();
+    CHECK(status() == GNTST_general_error);
+    CHECK(offered.size() == before + 5);
+    CHECK(asked.size() == 4);
+    then = Status::aborted;
+    call_status = Status::aborted; // the component has crashed
+    CHECK(status() == GNTST_general_error);
+    auto nobody = map_request(0);
+    for (const domid_t domain : {domid_t{0}, domid_t{65}, domid_t{DOMID_SELF}}) {
+        nobody.dom = domain;
+        CHECK(one(GNTTABOP_map_grant_ref, nobody) == 0);
+        CHECK(nobody.status == GNTST_bad_domain);
     }
 }
 
 TEST_CASE_METHOD(Guest, "a mapping over something else: that is given up first", "[grant]") {
-    std::uint32_t given_up = 0;
+    std::uint32_t room_made = 0;
     std::int32_t memory_says = 0;
     memory = [&](const bulkhead_MemoryRequest& request, bulkhead_MemoryReply& reply) {
         REQUIRE(request.which_request == bulkhead_MemoryRequest_remove_from_physmap_tag);
         CHECK(request.request.remove_from_physmap.gfn == 0x123);
-        ++given_up;
+        ++room_made;
         reply.result = memory_says;
     };
     auto request = map_request(0);
     request.host_addr = 0x123 << page_shift;
-    answers.push_back({});
-    answers.back().outcome_count = 1;
-    answers.back().outcome[0] = {GNTST_general_error, 0, true, false};
+    offers_map = [&](const Offered&) { return room_made == 0 ? Status::already_mapped : Status::ok; };
     SECTION("done") {
         CHECK(one(GNTTABOP_map_grant_ref, request) == 0);
         CHECK(request.status == GNTST_okay);
-        CHECK(asked.size() == 2);
+        CHECK(offered.size() == 2);
         CHECK(d().memory.page(Gfn{0x123}) == nullptr); // not what the guest had there
     }
     SECTION("refused") {
         memory_says = -XEN_ENOENT;
         CHECK(one(GNTTABOP_map_grant_ref, request) == 0);
         CHECK(request.status == GNTST_general_error);
-        CHECK(asked.size() == 1);
+        CHECK(offered.size() == 1);
         CHECK(d().memory.page(Gfn{0x123}) != nullptr);
     }
-    CHECK(given_up == 1);
+    CHECK(room_made == 1);
 }
 
 TEST_CASE_METHOD(Guest, "unmap_grant_ref", "[grant]") {
-    gnttab_unmap_grant_ref unmap{hole, hole, 9, 77};
-    answer({GNTST_bad_handle});
+    auto request = map_request(0);
+    REQUIRE(one(GNTTABOP_map_grant_ref, request) == 0);
+    REQUIRE(request.status == GNTST_okay);
+    gnttab_unmap_grant_ref unmap{hole, hole, request.handle + 1, 77};
     CHECK(one(GNTTABOP_unmap_grant_ref, unmap) == 0);
     CHECK(unmap.status == GNTST_bad_handle);
-    CHECK(asked.back().request.unmap.item[0].handle == 9);
-    CHECK(asked.back().request.unmap.item[0].address == hole);
-    CHECK(asked.back().request.unmap.item[0].bus_address == hole);
-    call_status = Status::aborted; // the component has crashed
+    unmap = {hole + page_size, 0, request.handle, 77};
     CHECK(one(GNTTABOP_unmap_grant_ref, unmap) == 0);
     CHECK(unmap.status == GNTST_general_error);
+    CHECK(given_up.empty());
+    call_status = Status::aborted; // the component has crashed: nobody needs it
+    unmap = {hole, hole, request.handle, 77};
+    CHECK(one(GNTTABOP_unmap_grant_ref, unmap) == 0);
+    CHECK(unmap.status == GNTST_okay);
+    CHECK(given_up == std::vector<std::uint32_t>{ForeignPages::first_handle_slot});
 }
 
 TEST_CASE_METHOD(Guest, "copy: between the guest's pages and what others offer", "[grant]") {
@@ -227,28 +254,28 @@ TEST_CASE_METHOD(Guest, "copy: between the guest's pages and what others offer",
         CHECK(copy(ref_end(3, 8, 0), own_end(0x124, 16), 8, from_ref) == GNTST_okay);
         CHECK(load<std::uint64_t>(0x124010) == 0x5a5a'5a5a'5a5a'5a5a);
         CHECK(load<std::uint64_t>(0x124018) == 0);
-        REQUIRE(asked.size() == 2);
-        CHECK(asked[0].request.open.item_count == 1);
-        CHECK(asked[0].request.open.item[0].domain == 3);
-        CHECK(asked[0].request.open.item[0].ref == 8);
-        CHECK_FALSE(asked[0].request.open.item[0].write);
-        CHECK(asked[1].request.open.item_count == 0); // and closed again
+        REQUIRE(offered.size() == 1);
+        CHECK(offered[0] == Offered{3, 8, false, true, layout::grant_window.value, ForeignPages::first_window_slot});
+        CHECK(given_up == std::vector<std::uint32_t>{ForeignPages::first_window_slot});
     }
     SECTION("to a page of another, from one of a third") {
         CHECK(copy(ref_end(3, 8, 0), ref_end(4, 9, 100), 4, from_ref | to_ref) == GNTST_okay);
         CHECK(window[page_size + 99] == 0);
         CHECK(window[page_size + 100] == 0x5a);
         CHECK(window[page_size + 104] == 0);
-        CHECK(asked[0].request.open.item[1].write);
+        REQUIRE(offered.size() == 2);
+        CHECK(offered[1] ==
+              Offered{4, 9, true, true, layout::grant_window.value + page_size, ForeignPages::first_window_slot + 1});
+        CHECK(given_up.size() == 2);
     }
     SECTION("between its own") {
         CHECK(copy(own_end(0x123, 8), own_end(0x124, 0), 8, 0) == GNTST_okay);
         CHECK(load<std::uint64_t>(0x124000) == 0x1122'3344'5566'7788);
-        CHECK(asked.empty());
+        CHECK(offered.empty());
     }
     SECTION("a reference of its own") {
         CHECK(copy(ref_end(DOMID_SELF, 8, 0), own_end(0x124, 0), 8, from_ref) == GNTST_okay);
-        CHECK(asked[0].request.open.item[0].domain == test::own_domain);
+        CHECK(offered[0].owner == test::own_domain);
     }
     SECTION("what is refused") {
         CHECK(copy(own_end(0x123, 0), own_end(0x124, 0), 4096, 0) == GNTST_okay);
@@ -262,14 +289,15 @@ TEST_CASE_METHOD(Guest, "copy: between the guest's pages and what others offer",
         CHECK(copy(others, own_end(0x124, 0), 8, 0) == GNTST_permission_denied);
         CHECK(copy(own_end(0x124, 0), others, 8, 0) == GNTST_permission_denied);
         CHECK(copy(ref_end(DOMID_IO, 8, 0), own_end(0x124, 0), 8, from_ref) == GNTST_bad_domain);
-        answer({GNTST_general_error});
-        CHECK(copy(ref_end(3, 8, 0), own_end(0x124, 0), 8, from_ref) == GNTST_general_error);
-        answer({GNTST_okay, GNTST_bad_gntref});
-        CHECK(copy(ref_end(3, 8, 0), ref_end(4, 8, 0), 8, from_ref | to_ref) == GNTST_bad_gntref);
-        call_status = Status::aborted;
-        CHECK(copy(ref_end(3, 8, 0), own_end(0x124, 0), 8, from_ref) == GNTST_general_error);
+        offers_map = [](const Offered& page) {
+            return page.ref == 8 ? Status::ok : page.ref == 9 ? Status::not_mapped : Status::out_of_memory;
+        };
+        CHECK(copy(ref_end(3, 10, 0), own_end(0x124, 0), 8, from_ref) == GNTST_general_error);
+        CHECK(copy(ref_end(3, 8, 0), ref_end(4, 9, 0), 8, from_ref | to_ref) == GNTST_bad_page);
+        CHECK(copy(ref_end(3, 8, 1), own_end(0x124, 0), 4096, from_ref) == GNTST_bad_copy_arg);
+        CHECK(given_up.size() == 2);
     }
-    SECTION("many at once: each page is laid open once, and no more than the window holds") {
+    SECTION("many at once: the pieces of a page that come one after the other lay it open once") {
         for (std::uint32_t i = 0; i < 50; ++i) {
             gnttab_copy op{};
             op.source = ref_end(3, i < 10 ? 8 : i, 0);
@@ -279,9 +307,8 @@ TEST_CASE_METHOD(Guest, "copy: between the guest's pages and what others offer",
             store(test::scratch + i * sizeof op, op);
         }
         CHECK(op(GNTTABOP_copy, test::scratch, 50) == 0);
-        REQUIRE(asked.size() == 4);
-        CHECK(asked[0].request.open.item_count == 23);
-        CHECK(asked[2].request.open.item_count == 18);
+        CHECK(offered.size() == 41);
+        CHECK(given_up.size() == 41);
         CHECK(load<std::uint8_t>(0x140000 + 9 * page_size) == 0x5a);
         CHECK(load<gnttab_copy>(test::scratch + 49 * sizeof(gnttab_copy)).status == GNTST_okay);
     }

@@ -27,7 +27,7 @@ struct Guest : Machine {
 
     Guest() {
         enter_long_mode();
-        d().grant = {table, nullptr};
+        d().grant.table = table;
         d().config.max_grant_version = 2;
         grant = [this](const bulkhead_GrantRequest& request, bulkhead_GrantReply& reply) {
             asked.push_back(request);

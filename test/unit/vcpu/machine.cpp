@@ -151,7 +151,10 @@ sys::Raw Machine::call(std::uint64_t portal, MessageInfo info) {
         return answer(bulkhead_MemoryRequest{}, bulkhead_MemoryReply{}, memory);
     }
     if (portal == slot::grant.value) {
-        return answer(bulkhead_GrantRequest{}, bulkhead_GrantReply{}, grant);
+        return answer(bulkhead_GrantRequest{}, bulkhead_GrantReply{}, [&](const auto& request, auto& reply) {
+            grant(request, reply);
+            caps = request.which_request == bulkhead_GrantRequest_peer_tag && reply.result == 0 ? 1 : 0;
+        });
     }
     if (portal == slot::event.value) {
         return answer(bulkhead_EventRequest{}, bulkhead_EventReply{},
@@ -188,10 +191,19 @@ sys::Raw Machine::invoke(const std::uint64_t (&a)[6]) {
     case Method::offers_format:
         REQUIRE(a[0] == slot::own_offers.value);
         return {offers_format(static_cast<OfferFormat>(a[2])), 0};
+    case Method::offers_map: {
+        const auto to = static_cast<std::uint32_t>(a[3]);
+        REQUIRE((to == slot::offers_to_guest.value || to == slot::offers_to_monitor.value));
+        REQUIRE(a[3] >> 32 == slot::foreign_pages.value);
+        const auto owner = static_cast<std::uint32_t>(a[0]) - slot::offers_of_others.value;
+        offered.push_back({owner, static_cast<std::uint32_t>(a[2]), (a[2] & offer_write) != 0,
+                           to == slot::offers_to_monitor.value, a[4], static_cast<std::uint32_t>(a[5])});
+        return {offers_map(offered.back()), 0};
+    }
     case Method::cap_inspect:
         return {inspect_status, 0};
     case Method::cap_delete:
-        removed.push_back(static_cast<std::uint32_t>(a[2]));
+        (a[0] == slot::foreign_pages.value ? given_up : removed).push_back(static_cast<std::uint32_t>(a[2]));
         return {Status::ok, 0};
     default:
         FAIL("an unexpected method");

@@ -82,6 +82,17 @@ public:
     std::function<void(const bulkhead_MemoryRequest&, bulkhead_MemoryReply&)> memory;
     std::function<void(const bulkhead_GrantRequest&, bulkhead_GrantReply&)> grant;
     std::function<Status(OfferFormat)> offers_format; ///< of the domain's Offers
+    /// A page that another domain offers: whose and which, and where it is to go.
+    struct Offered {
+        std::uint32_t owner, ref;
+        bool write, to_monitor;
+        std::uint64_t address;
+        std::uint32_t slot;
+        bool operator==(const Offered&) const = default;
+    };
+    std::vector<Offered> offered; ///< what the kernel was asked to map
+    std::function<Status(const Offered&)> offers_map = [](const Offered&) { return Status::ok; };
+    std::vector<std::uint32_t> given_up; ///< slots of foreign pages
     /// Returns how many capabilities come with the reply.
     std::function<std::uint32_t(const bulkhead_EventRequest&, bulkhead_EventReply&)> event;
     std::deque<std::function<sys::Raw()>> runs; ///< what the next vcpu_runs do
