@@ -9,6 +9,7 @@
 namespace bulkhead::root {
 namespace {
 
+/// The one that must begin at a multiple of 2 MiB last, so that the others fill what is before it.
 constexpr Part all_parts[] = {Part::console, Part::grant, Part::event, Part::memory, Part::domain};
 static_assert(std::size(all_parts) == part_count);
 
@@ -29,7 +30,6 @@ bool failed(Status status, std::string_view what, std::string_view name) {
 } // namespace
 
 bool Launcher::measure(std::uint64_t& bytes) {
-    bytes = 0;
     if (!find_entries()) {
         return false;
     }
@@ -125,7 +125,7 @@ bool Launcher::measure_part(Part part, std::uint64_t& bytes) {
         return false;
     }
     spawn_bytes_[static_cast<std::uint32_t>(part)] = needed;
-    bytes += MemoryPool::room_for(needed) + MemoryPool::room_for(own_memory(part));
+    bytes = MemoryPool::end_of(MemoryPool::end_of(bytes, needed), own_memory(part));
     return true;
 }
 

@@ -19,7 +19,8 @@ public:
     Launcher(const BootInfo& boot, BootImage& image, const bulkhead_BootManifest& manifest, MemoryPool& pool)
         : boot_{boot}, image_{image}, manifest_{manifest}, pool_{pool} {}
 
-    /// Checks the manifest's entries and adds up the memory that `build` takes. Says in the log what is wrong.
+    /// Checks the manifest's entries and adds the memory that `build` takes to the bytes of the system's piece that are
+    /// in use before it. Says in the log what is wrong.
     [[nodiscard]] bool measure(std::uint64_t& bytes);
     /// Builds all components, wires them and hands memory out. None runs yet. Says in the log what is wrong if it
     /// fails.

@@ -45,6 +45,10 @@ void drop_spent_authority() {
     }
 }
 
+std::uint64_t image_bytes(const BootInfo& boot) {
+    return boot.module_count != 0 ? boot.module_size[0] : 0;
+}
+
 /// Everything up to the loop. False: it said why.
 bool bring_up(const BootInfo& boot, Launcher& launcher, MemoryPool& pool, BootImage& image, std::uint64_t boot_tsc) {
     if (const BootImageError error = image.read_manifest(manifest); error != BootImageError::none) {
@@ -53,11 +57,15 @@ bool bring_up(const BootInfo& boot, Launcher& launcher, MemoryPool& pool, BootIm
     }
     log("{} CPUs, {} MiB for components and guests, {} domains", boot.cpu_count, pool.left() >> 20,
         manifest.domains_count);
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = own_object_bytes + Clerk::bytes(); // made first
     if (!launcher.measure(bytes)) {
         return false;
     }
-    Status status = pool.reserve(bytes + own_object_bytes + Clerk::bytes());
+    const std::uint64_t free_bytes = pool.left();
+    Status status = pool.reserve(bytes);
+    const std::uint64_t modules = image_bytes(boot);
+    log("memory: {} KiB kernel and root, {} KiB boot image, {} KiB components, {} KiB for guests",
+        (boot.kernel_bytes - modules) / 1024, modules / 1024, (free_bytes - pool.left()) / 1024, pool.left() / 1024);
     if (status == Status::ok) {
         status = make_own_objects(pool);
     }
@@ -115,8 +123,8 @@ extern "C" [[noreturn]] void component_main(std::uint64_t) {
     }
     MemoryPool pool{Selector{boot_slot::first_untyped}, boot.untyped_count, boot.untyped_size,
                     root_slot::system_memory};
-    const std::uint64_t image_bytes = boot.module_count != 0 ? boot.module_size[0] : 0;
-    BootImage image{Selector{boot_slot::first_module}, image_bytes, root_slot::image_piece, root_address::image_window};
+    BootImage image{Selector{boot_slot::first_module}, image_bytes(boot), root_slot::image_piece,
+                    root_address::image_window};
     Launcher launcher{boot, image, manifest, pool};
     if (!bring_up(boot, launcher, pool, image, boot_tsc)) {
         give_up(boot);

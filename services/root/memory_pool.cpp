@@ -47,8 +47,8 @@ Status MemoryPool::make(ObjectType type, std::uint64_t size, Selector destinatio
     return sys::retype(system_, type, size, destination);
 }
 
-std::uint64_t MemoryPool::room_for(std::uint64_t size) {
-    return round_up(size, page_size) + (size >= large_page_size ? large_page_size : 0);
+std::uint64_t MemoryPool::end_of(std::uint64_t used, std::uint64_t size) {
+    return round_up(used, size >= large_page_size ? large_page_size : page_size) + round_up(size, page_size);
 }
 
 Status MemoryPool::give_rest(Selector space, Selector first_destination, std::uint32_t limit, Selector scratch,

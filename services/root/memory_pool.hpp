@@ -17,8 +17,9 @@ public:
     [[nodiscard]] Status reserve(std::uint64_t bytes);
     /// Makes an object out of the system's piece.
     [[nodiscard]] Status make(ObjectType type, std::uint64_t size, Selector destination);
-    /// What `make` may take for an object of that size: large ones start at multiples of 2 MiB.
-    static std::uint64_t room_for(std::uint64_t size);
+    /// How much of the system's piece is used when an object of that size has been made after `used` bytes: large ones
+    /// start at multiples of 2 MiB.
+    static std::uint64_t end_of(std::uint64_t used, std::uint64_t size);
 
     /// Moves what is left, Untyped by Untyped, to consecutive slots of another space; says how many they were.
     /// `scratch`: an empty slot. The pool is empty afterwards.

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t default_machine_memory = std::uint64_t{1536} << 20;
 constexpr std::uint32_t default_machine_cpus = 2;
-constexpr std::uint64_t default_component_memory = std::uint64_t{1} << 20;
+constexpr std::uint64_t default_component_memory = 0; // none of them needs any
 // thread_schedule (methods.hpp): period 100 us to 1 s.
 constexpr std::int64_t shortest_period_us = 100;
 constexpr std::int64_t longest_period_us = 1'000'000;

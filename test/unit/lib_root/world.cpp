@@ -41,8 +41,8 @@ bool World::bring_up() {
             return;
         }
         launcher = std::make_unique<Launcher>(boot, *image, manifest, *pool);
-        std::uint64_t bytes = 0;
-        good = launcher->measure(bytes) && pool->reserve(bytes + own_object_bytes + Clerk::bytes()) == Status::ok &&
+        std::uint64_t bytes = own_object_bytes + Clerk::bytes();
+        good = launcher->measure(bytes) && pool->reserve(bytes) == Status::ok &&
                make_own_objects(*pool) == Status::ok && clerk.prepare(*pool) == Status::ok &&
                launcher->build(1000, manifest.wall_clock_ns);
     });

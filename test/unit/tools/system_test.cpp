@@ -193,7 +193,7 @@ TEST_CASE("more memory than the machine has") {
     Diagnostics diagnostics;
     check_memory(planned.plan, 3 << 20, diagnostics);
     CHECK(messages(diagnostics) ==
-          Messages{"s.toml:3:10: the machine has 100 MiB, and 176 MiB are needed: 128 MiB for the 2 domains, 45 MiB "
+          Messages{"s.toml:3:10: the machine has 100 MiB, and 171 MiB are needed: 128 MiB for the 2 domains, 40 MiB "
                    "for the system, 3 MiB for the boot image"});
 }
 
