@@ -36,6 +36,21 @@ SMP_STEPS = (
 )
 SMP_REQUIREMENTS = ("REQ-SMP-001", "REQ-SMP-002", "REQ-SMP-003", "REQ-SMP-004")
 
+RACES = (
+    "extents given back", "extents got again", "pointer to a long list", "order of extents", "number of extents", "pages copied from",
+    "offsets of copies", "lengths of copies", "places of mappings", "references mapped", "flags of mappings", "arguments of an entry",
+    "addresses in an entry", "vCPU of a port", "vCPU of a port, or none", "port of a send", "port of a close", "where a vCPU starts",
+    "CR0 of a vCPU")
+
+
+def races(name, kernel="races"):
+    """Short turns: the first vCPU is stopped again and again in the middle of its hypercalls, and the second one changes their arguments."""
+    return BootCase(
+        name, ("REQ-INPUT-010",), (Domain("races", kernel, memory=16, vcpus=32, cpus="0-1", budget_us=3, period_us=120),),
+        (*(Expect("races", f"races: {race}: ") for race in RACES), Expect("races", "races: PASS"), Expect("log", "'races' ended: poweroff")),
+        forbid={"races": ("FAIL",)}, machine=Machine(smp=2), timeout=240)
+
+
 SMP_CASES = (
     BootCase(
         "smp",
@@ -60,6 +75,8 @@ SMP_CASES = (
     ) for kernel, vcpus, memory, cpus, smp in (
         ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2), ("cloud", 4, 192, "0-1", 2), ("cloud", 4, 192, "0", 1),
         ("686", 2, 192, "0-1", 2), ("686", 4, 192, "0-1", 2))),
+    races("races"),
+    races("races-32-pae", "races32_pae"),
     BootCase(
         "smp-monitor-crash",
         ("REQ-SMP-007", "REQ-COMP-003"),
