@@ -112,10 +112,11 @@ void measure_alone();     ///< one vCPU, no other domain needed
 void measure_vcpus();     ///< starting vCPUs, interrupts between them
 void serve_peer();        ///< offers a port and pages to domain peer=
 void measure_with_peer(); ///< measures with the domain that serves
-void be_active();         ///< works now and then, without end
-void measure_scaled();    ///< measures with the domain that serves, while others are active or many ports are open
-void be_revoked();        ///< offers pages, is destroyed while they are mapped, and built anew
-void map_many();          ///< maps what that domain offers
-void measure_latency();   ///< wakes up by its timer, while that domain is destroyed
+void tell_first_instruction();
+void be_active();       ///< works now and then, without end
+void measure_scaled();  ///< measures with the domain that serves, while others are active or many ports are open
+void be_revoked();      ///< offers pages, is destroyed while they are mapped, and built anew
+void map_many();        ///< maps what that domain offers
+void measure_latency(); ///< wakes up by its timer, while that domain is destroyed
 
 } // namespace bulkhead::guest::bench

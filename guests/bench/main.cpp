@@ -83,9 +83,16 @@ void guest_main() {
         const char* name;
         void (*run)();
     };
-    constexpr Role roles[] = {{"alone", measure_alone},    {"vcpus", measure_vcpus}, {"serve", serve_peer},
-                              {"peer", measure_with_peer}, {"active", be_active},    {"scaled", measure_scaled},
-                              {"revoked", be_revoked},     {"mapper", map_many},     {"latency", measure_latency}};
+    constexpr Role roles[] = {{"alone", measure_alone},
+                              {"vcpus", measure_vcpus},
+                              {"serve", serve_peer},
+                              {"peer", measure_with_peer},
+                              {"created", tell_first_instruction},
+                              {"active", be_active},
+                              {"scaled", measure_scaled},
+                              {"revoked", be_revoked},
+                              {"mapper", map_many},
+                              {"latency", measure_latency}};
     bool known = false;
     for (const Role& role : roles) {
         if (word_is("run", role.name)) {

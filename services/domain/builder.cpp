@@ -109,9 +109,14 @@ private:
         if (monitor == 0) {
             return refuse("the monitor's image cannot be used");
         }
-        return good(neighbours::allocate(domain_.id, domain_bytes(plan_, config_.vcpus, monitor), slots_.memory())) &&
-               (plan_.high_bytes == 0 ||
-                good(neighbours::allocate(domain_.id, plan_.high_bytes, slots_.high_memory())));
+        if (!good(neighbours::allocate(domain_.id, domain_bytes(plan_, config_.vcpus, monitor), slots_.memory())) ||
+            (plan_.high_bytes != 0 &&
+             !good(neighbours::allocate(domain_.id, plan_.high_bytes, slots_.high_memory())))) {
+            return false;
+        }
+        const auto low = sys::info(slots_.memory());
+        domain_.beside_ram = low && *low > plan_.low_bytes ? *low - plan_.low_bytes : 0;
+        return true;
     }
 
     /// RAM is made first: the loan begins at a large page, so it needs no alignment.

@@ -37,6 +37,7 @@ struct DomainRecord {
     Selector cap_space{};
     std::array<SealedItem, vault_slots> sealed{};
     std::uint32_t sealed_count{0};
+    std::uint64_t beside_ram{0}; ///< bytes of its memory that are not the guest's
 
     std::string_view name() const { return config->name; }
 };

@@ -47,6 +47,7 @@ private:
     bool end_was_arranged(const Domain& domain, EndReason reason) const;
     std::uint32_t crash_after_exits(const Domain& domain) const;
     std::uint64_t now_ns() const;
+    std::uint64_t microseconds(std::uint64_t ticks) const;
     std::span<Domain> domains() { return {domains_, count_}; }
     std::span<const Domain> domains() const { return {domains_, count_}; }
 

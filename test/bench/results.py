@@ -4,13 +4,51 @@
 import re
 
 TOLERANCE = 0.03  # a row may grow by that
+STARTED = re.compile(r"'\w+' started \(d\d+, (\d+) MiB, 1 vcpu\): (\d+) KiB beside its RAM, built in \d+ us from TSC (\d+)")
+MEMORY = re.compile(r"\[root\] memory: (\d+) KiB kernel and root, (\d+) KiB boot image, (\d+) KiB components")
 LINE = re.compile(r"bench: (\w+) (\d+) (\d+) (\d+) (\d+)\s*$", re.MULTILINE)
+
+
+MEMORY_ROWS = (
+    ("kernel_and_root", "kernel and root, what the kernel made at start-up, and what it does not hand out"),
+    ("components", "the other components: programs, capability spaces, page tables, memory of their own"),
+    ("all_with_no_domain", "both"),
+    ("all_with_1_domain", "the same, and what a domain of 16 MiB has beside its RAM"),
+    ("all_with_16_domains", "the same with 16 such domains"),
+)
 
 
 def parse(text):
     """{row: {min, median, max, samples}}"""
     return {m.group(1): {"min": int(m.group(2)), "median": int(m.group(3)), "max": int(m.group(4)), "samples": int(m.group(5))}
             for m in LINE.finditer(text)}
+
+
+def exactly(value):
+    """Figures of what was measured once."""
+    return {"min": value, "median": value, "max": value, "samples": 1}
+
+
+def creation(text):
+    """The row create_MIB: from when the log says that a domain's building began to what its guest says was its first instruction."""
+    started, first = STARTED.search(text), parse(text).get("first_instruction")
+    return {f"create_{started[1]}": exactly(first["min"] - int(started[3]))} if started and first else {}
+
+
+def memory(text):
+    """{row: figures} in KiB, of a machine's log: what is used when 0, 1 and all of its domains have started, without their RAM and the boot image."""
+    used = MEMORY.search(text)
+    domains = [int(m[2]) for m in STARTED.finditer(text)]
+    if not used or not domains:
+        return {}
+    kernel, components = int(used[1]), int(used[3])
+    return {"kernel_and_root": exactly(kernel), "components": exactly(components), "all_with_no_domain": exactly(kernel + components),
+            "all_with_1_domain": exactly(kernel + components + domains[0]), f"all_with_{len(domains)}_domains": exactly(kernel + components + sum(domains))}
+
+
+def place(kind):
+    """Of a row in messages: {width: rows}, but memory is a kind of its own."""
+    return f"({kind}-bit)" if kind.isdigit() else f"({kind})"
 
 
 def compare(found, baseline):
@@ -20,18 +58,19 @@ def compare(found, baseline):
         now, before = found.get(width, {}), baseline.get(width, {})
         for row in sorted(set(now) | set(before)):
             if row not in now:
-                problems.append(f"{row} ({width}-bit) was not measured")
+                problems.append(f"{row} {place(width)} was not measured")
             elif row not in before:
-                problems.append(f"{row} ({width}-bit) is not in the baseline")
+                problems.append(f"{row} {place(width)} is not in the baseline")
             elif now[row]["median"] > before[row]["median"] * (1 + TOLERANCE):
                 growth = 100 * (now[row]["median"] / before[row]["median"] - 1)
-                problems.append(f"{row} ({width}-bit) grew by {growth:.1f} %: {before[row]['median']} -> {now[row]['median']} instructions")
+                unit = "instructions" if width.isdigit() else "KiB"
+                problems.append(f"{row} {place(width)} grew by {growth:.1f} %: {before[row]['median']} -> {now[row]['median']} {unit}")
     return problems
 
 
 def improved(found, baseline):
     """Rows that shrank by more than the tolerance: the baseline is to be renewed, or they may grow back unseen."""
-    return [f"{row} ({width}-bit): {baseline[width][row]['median']} -> {figures['median']}"
+    return [f"{row} {place(width)}: {baseline[width][row]['median']} -> {figures['median']}"
             for width, rows in sorted(found.items()) for row, figures in sorted(rows.items())
             if row in baseline.get(width, {}) and figures["median"] < baseline[width][row]["median"] * (1 - TOLERANCE)]
 
@@ -61,6 +100,13 @@ def table(rows, width, bulkhead, peer, fair, costs):
     return "\n".join(lines) + "\n"
 
 
+def memory_table(figures):
+    """Markdown."""
+    lines = ["| what | KiB |", "|---|---|"]
+    lines += [f"| {what} | {figures[name]['median']:,} |" for name, what in MEMORY_ROWS if name in figures]
+    return "\n".join(lines) + "\n"
+
+
 def sizes_table(sizes):
     """Markdown: what of each program is loaded."""
     lines = ["| program | code and constants | data | zeroed |", "|---|---|---|---|"]
@@ -85,6 +131,7 @@ def document(widths, rows_of, results):
     if sections := results.get("sections"):
         parts.append(f"\n## Longest times with interrupts off\n\nIn instructions, by what the kernel was entered for, over {sections['cases']} system tests with one CPU; and where such a section "
                      "ended.\n\n" + sections_table(sections["longest"]))
+    parts.append("\n## Memory in use\n\n" + memory_table(results["bulkhead"].get("memory", {})))
     parts.append("\n## Sizes in bytes\n\n" + sizes_table(results["image bytes"]))
     return "".join(parts)
 

@@ -45,15 +45,26 @@ class Bench:
         def until_done(_, machine):
             for _ in range(boot.active):
                 machine.expect("log", "log] bench: active")
-            machine.expect("log", f"log] bench: {boot.rows[0].name} ")
+            if boot.active:
+                machine.expect("log", f"log] bench: {boot.rows[0].name} ")
             machine.expect("log", f"[{boot.until} log] bench: done")
 
         streams = self._runner.boot(boot.case(width), until_done if boot.until else None)
-        found = results.parse("\n".join(streams.values()))
+        text = "\n".join(streams.values())
+        found = results.parse(text) | results.creation(text)
         missing = [row.name for row in boot.rows_of(width) if row.name not in found]
         if missing:
             raise Failure(f"{boot.name} ({width}-bit) did not measure {', '.join(missing)}")
         return {row.name: found[row.name] for row in boot.rows_of(width)}
+
+    def measure_memory(self):
+        def until_all_run(case, machine):
+            machine.expect("log", f"'{case.domains[-1].name}' started...\n")
+
+        figures = results.memory(self._runner.boot(rows.MEMORY_BOOT.case("64"), until_all_run)["log"])
+        if f"all_with_{rows.MEMORY_DOMAINS}_domains" not in figures:
+            raise Failure(f"the log does not say what memory {rows.MEMORY_DOMAINS} domains use")
+        return figures
 
     def record(self, row, width, seconds):
         """{address: instructions} while that row is repeated, and how many samples were taken meanwhile."""
@@ -118,8 +129,10 @@ def measure_all(bench, jobs, for_gate):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         boots = [boot for boot in rows.BOOTS if boot.in_gate or not for_gate]
         runs = {pool.submit(bench.measure, boot, width): width for boot in boots for width in rows.WIDTHS}
+        memory = pool.submit(bench.measure_memory)
         for run in concurrent.futures.as_completed(runs):
             found[runs[run]].update(run.result())
+        found["memory"] = memory.result()
     return found
 
 

@@ -29,6 +29,19 @@ class Parsing(unittest.TestCase):
     def test_takes_no_half_line(self):
         self.assertEqual(results.parse("bench: cpuid 690 692\nbench: FAIL cpuid\n"), {})
 
+    def test_reads_when_a_domain_was_built(self):
+        text = "[domain] 'a' started (d1, 16 MiB, 1 vcpu): 4096 KiB beside its RAM, built in 5 us from TSC 100\n[a log] bench: first_instruction 250 250 250 1\n"
+        self.assertEqual(results.creation(text)["create_16"]["median"], 150)
+        self.assertEqual(results.creation("bench: first_instruction 250 250 250 1\n"), {})
+
+    def test_reads_what_memory_is_used(self):
+        text = "[root] memory: 10 KiB kernel and root, 999 KiB boot image, 20 KiB components, 7 KiB for guests\n"
+        domain = "[domain] 'x' started (d1, 16 MiB, 1 vcpu): {} KiB beside its RAM, built in 5 us from TSC 100\n"
+        found = results.memory(text + domain.format(3) + domain.format(4))
+        self.assertEqual({row: each["median"] for row, each in found.items()},
+                         {"kernel_and_root": 10, "components": 20, "all_with_no_domain": 30, "all_with_1_domain": 33, "all_with_2_domains": 37})
+        self.assertEqual(results.memory(text), {})
+
 
 class Gate(unittest.TestCase):
     baseline = {"64": {"cpuid": figures(1000)}}
@@ -47,6 +60,10 @@ class Gate(unittest.TestCase):
         self.assertEqual(results.compare({}, self.baseline), ["cpuid (64-bit) was not measured"])
         found = {"64": {"cpuid": figures(1000), "rdmsr": figures(1)}}
         self.assertEqual(results.compare(found, self.baseline), ["rdmsr (64-bit) is not in the baseline"])
+
+    def test_memory_has_its_own_unit(self):
+        problems = results.compare({"memory": {"components": figures(104)}}, {"memory": {"components": figures(100)}})
+        self.assertEqual(problems, ["components (memory) grew by 4.0 %: 100 -> 104 KiB"])
 
     def test_names_rows_that_shrank(self):
         self.assertEqual(results.improved({"64": {"cpuid": figures(900)}}, self.baseline), ["cpuid (64-bit): 1000 -> 900"])

@@ -38,6 +38,10 @@ inline void keep_line(std::string_view line) {
 inline bool logged(const std::string& line) {
     return std::find(lines.begin(), lines.end(), line) != lines.end();
 }
+/// Whether that is how a line begins.
+inline bool logged_start(const std::string& beginning) {
+    return std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return line.starts_with(beginning); });
+}
 
 /// Takes what it is given, as services/console does, and forgets nobody by itself.
 struct FakeConsole {

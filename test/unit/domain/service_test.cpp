@@ -16,8 +16,8 @@ TEST_CASE("a built domain has its memory, and its builder has not", "[domain][se
     world.add_domain("two", World::good_kernel());
     const std::uint32_t used_before = world.machine.used_slots(world.domain);
     world.run();
-    REQUIRE(logged("'one' started (d1, 4 MiB, 1 vcpu)"));
-    REQUIRE(logged("'two' started (d2, 4 MiB, 1 vcpu)"));
+    REQUIRE(logged_start("'one' started (d1, 4 MiB, 1 vcpu): "));
+    REQUIRE(logged_start("'two' started (d2, 4 MiB, 1 vcpu): "));
 
     REQUIRE(world.guest(0x10'0000) != nullptr);
     CHECK(world.guest(0x10'0000)[0] == 0xf4);
@@ -146,7 +146,7 @@ TEST_CASE("one domain that cannot be built does not keep the others from running
     world.add_domain("bad", std::vector<std::uint8_t>(100, 0));
     world.add_domain("good", World::good_kernel());
     world.run();
-    CHECK(logged("'good' started (d2, 4 MiB, 1 vcpu)"));
+    CHECK(logged_start("'good' started (d2, 4 MiB, 1 vcpu): "));
     CHECK(world.fake_root.told == 0);
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("a guest that has every large page of its RAM split does not run out o
     World world;
     world.add_domain("one", World::good_kernel()).memory_bytes = 12 * mib;
     world.run();
-    REQUIRE(logged("'one' started (d1, 12 MiB, 1 vcpu)"));
+    REQUIRE(logged_start("'one' started (d1, 12 MiB, 1 vcpu): "));
     world.machine.run_as(world.memory, [&] {
         for (std::uint64_t at = 0; at < 12 * mib; at += 2 * page_size) {
             REQUIRE(sys::stage2_unmap(memory::stage2_slot(DomId{1}), GuestPhys{at}, 1) == Status::ok);
