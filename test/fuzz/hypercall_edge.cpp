@@ -77,10 +77,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     m.grant = [&](const bulkhead_GrantRequest&, bulkhead_GrantReply& reply) {
         reply.result = input.ConsumeIntegralInRange<std::int32_t>(-40, 2);
         reply.status = input.ConsumeIntegralInRange<std::int32_t>(-20, 2);
-        if (input.ConsumeBool()) {
-            reply.outcome_count = 1;
-            reply.outcome[0] = {reply.status, 5, input.ConsumeBool(), input.ConsumeBool()};
-        }
+    };
+    alignas(page_size) static std::uint8_t window[layout::grant_window_pages * page_size];
+    m.d().foreign = ForeignPages{DomId{test::own_domain}, window};
+    m.offers_map = [&](const test::Machine::Offered& page) {
+        demand(!page.to_monitor || page.address - layout::grant_window.value < sizeof window);
+        return input.ConsumeBool() ? Status::ok
+                                   : static_cast<Status>(input.ConsumeIntegralInRange<std::uint8_t>(0, 20));
     };
     m.event = [&](const bulkhead_EventRequest&, bulkhead_EventReply& reply) {
         reply.result = input.ConsumeIntegralInRange<std::int32_t>(-40, 2);

@@ -56,7 +56,7 @@ TOOL_CASES = (
             'web.cfg:3:10: error: cannot use the kernel /bin/true: it has no PVH entry (an ELF note "Xen" of type 18, PHYS32_ENTRY): for Linux, '
             "CONFIG_PVH and CONFIG_XEN_PVH make one", "1 error"),
     refused("too-much-memory", {"web.cfg": GOOD, "system.toml": 'domains = ["web.cfg"]\n[machine]\nmemory = "16M"\n'},
-            "system.toml:3:10: error: the machine has 16 MiB, and 50 MiB are needed: 8 MiB for the 1 domains, 41 MiB for the system, 1 MiB for the boot "
+            "system.toml:3:10: error: the machine has 16 MiB, and 45 MiB are needed: 8 MiB for the 1 domains, 36 MiB for the system, 1 MiB for the boot "
             "image", "1 error", arguments=("check", "system.toml")),
     refused("same-name", {"web.cfg": GOOD, "system.toml": 'domains = ["web.cfg", "web.cfg"]\n'},
             'web.cfg:1:8: error: another domain has the name "web" already (web.cfg:1:8): expected a name of its own', "1 error",
