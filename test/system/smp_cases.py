@@ -43,12 +43,12 @@ RACES = (
     "CR0 of a vCPU")
 
 
-def races(name, kernel="races"):
+def races(name, kernel="races", machine=Machine(), cpus="0"):
     """Short turns: the first vCPU is stopped again and again in the middle of its hypercalls, and the second one changes their arguments."""
     return BootCase(
-        name, ("REQ-INPUT-010",), (Domain("races", kernel, memory=16, vcpus=32, cpus="0-1", budget_us=3, period_us=120),),
+        name, ("REQ-INPUT-010",), (Domain("races", kernel, memory=16, vcpus=32, cpus=cpus, budget_us=3, period_us=120),),
         (*(Expect("races", f"races: {race}: ") for race in RACES), Expect("races", "races: PASS"), Expect("log", "'races' ended: poweroff")),
-        forbid={"races": ("FAIL",)}, machine=Machine(smp=2), timeout=240)
+        forbid={"races": ("FAIL",)}, machine=machine, timeout=240)
 
 
 SMP_CASES = (
@@ -76,6 +76,7 @@ SMP_CASES = (
         ("cloud", 2, 192, "0-1", 2), ("amd64", 2, 256, "0-1", 2), ("cloud", 4, 192, "0-1", 2), ("cloud", 4, 192, "0", 1),
         ("686", 2, 192, "0-1", 2), ("686", 4, 192, "0-1", 2))),
     races("races"),
+    races("races-two-cpus", machine=Machine(smp=2), cpus="0-1"),
     races("races-32-pae", "races32_pae"),
     BootCase(
         "smp-monitor-crash",

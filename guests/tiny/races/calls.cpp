@@ -211,12 +211,8 @@ void race_starts() {
     context = context_in_32_bit_code(races_first_start);
     auto& r = context.cpu_regs.x86_32;
     race.flip(&r.cr0, good_cr0, bad_cr0);
-    // Each place for half of the time that CR0 is good.
-    const auto one = static_cast<std::uint32_t>(address_of(races_first_start));
-    const auto other = static_cast<std::uint32_t>(address_of(races_second_start));
-    for (std::uint32_t i = 0; i < 16; ++i) {
-        race.flip(&r.eip, i < 8 ? one : other, i < 8 ? other : one);
-    }
+    race.flip(&r.eip, static_cast<std::uint32_t>(address_of(races_first_start)),
+              static_cast<std::uint32_t>(address_of(races_second_start)));
     race.start();
     for (std::uint32_t vcpu = first_start; vcpu <= last_start && all_good(); ++vcpu) {
         const std::uint32_t before[] = {races_starts[0], races_starts[1]};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the races guest's other vCPUs do, in 32-bit protected mode without paging whatever the image's mode is. The second one writes the
-// first and then the second value to each place of a list, round after round, and tells how long a list it has seen. Those that are started
+// first or the second value to each place of a list, by chance, round after round, and tells how long a list it has seen. Those that are started
 // from contexts which change say which code they have come to, and go down by halting with interrupts off.
     .text
     .code32
     .globl races_flipper
 races_flipper:
-    xorl %edx, %edx // which value
+    xorl %ebx, %ebx // a linear congruential generator: a fixed order would fall into step with the turns that the vCPUs get
 1:  movl races_count, %ecx
     movl %ecx, races_seen
     testl %ecx, %ecx
@@ -14,13 +14,16 @@ races_flipper:
     pause
     jmp 1b
 2:  movl $races_list, %esi
-3:  movl (%esi), %edi
+3:  imull $1664525, %ebx, %ebx
+    addl $1013904223, %ebx
+    movl %ebx, %edx
+    shrl $31, %edx
+    movl (%esi), %edi
     movl 4(%esi,%edx,4), %eax
     movl %eax, (%edi)
     addl $12, %esi
     decl %ecx
     jnz 3b
-    xorl $1, %edx
     incl races_rounds
     jmp 1b
 

@@ -54,7 +54,7 @@ void race_elements(std::uint32_t op, const char* name) {
     for (std::uint32_t i = 0; i < short_list; ++i) {
         const auto even = static_cast<std::uint32_t>(play_gfn + 2 * i);
         lists[0][i] = 0;
-        race.flip(&lists[0][i], i % 3 == 0 ? even : even + 1, i % 3 == 0 ? even + 1 : even);
+        race.flip(&lists[0][i], even, even + 1);
     }
     prepare(argument, lists[0], short_list);
     race.start();
