@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <optional>
 
+#include <bulkhead/abi/offers.hpp>
 #include <bulkhead/slots.hpp>
 #include <bulkhead/xen.hpp>
 
 namespace bulkhead::grant {
 
-inline constexpr std::uint32_t entries_per_frame = 512; ///< of version 1; version 2 has half as many
+inline constexpr std::uint32_t entries_per_frame = offer::entries_per_page; ///< of version 1; of version 2 half as many
 
 class GrantTables {
 public:

@@ -24,8 +24,7 @@ struct Profile {
 inline constexpr Profile profiles[part_count] = {
     // The console binds the line's interrupt to its own event set: hence `write`.
     {"console", ClientId::console, 1152, 48, Rights::read | Rights::write | Rights::derive, true},
-    // Offered pages go to spaces that their capabilities say are the peer's. Who can make a space can say anything of
-    // it.
+    // No memory: who can make a space can say of it that it is any peer's, and map there what that one is offered.
     {"grant", ClientId::grant, 1152, 48, Rights::read | Rights::derive, false},
     {"event", ClientId::event, 4096, 32, Rights::read | Rights::derive, true},
     {"memory", ClientId::memory, 2048, 64, Rights::read | Rights::derive, true},

@@ -26,8 +26,8 @@ public:
         bool own{false};      ///< the page is the domain's own, which it offers itself
     };
 
-    /// `window`: where the monitor sees layout::grant_window.
     ForeignPages() = default;
+    /// `window`: where the monitor sees layout::grant_window.
     ForeignPages(DomId self, std::uint8_t* window, std::uint32_t handles = slot::max_foreign_pages)
         : self_{self}, window_{window}, track_{handles} {}
 
