@@ -7,52 +7,9 @@
 #include "cpu.hpp"
 #include "events.hpp"
 #include "guest.hpp"
+#include "samples.hpp"
 
 namespace bulkhead::guest::bench {
-
-inline constexpr std::uint32_t max_samples = 1000;
-
-/// The samples of one row. One row is measured at a time: all share the memory.
-class Samples {
-public:
-    Samples();
-    /// What reading the counter costs by itself is taken off.
-    void add(std::uint64_t ticks);
-    /// Nothing if there are none.
-    void report(const char* row);
-
-private:
-    std::uint32_t count_{0};
-};
-
-/// Ticks between two readings of the counter with nothing between them.
-std::uint64_t empty_ticks();
-
-/// How often the row is to be measured: `times`; or, when the command line has profile=ROW, that row without end (so
-/// that somebody can watch it from outside) and the others not at all.
-std::uint32_t rounds_of(const char* row, std::uint32_t times);
-
-/// Measures `once` that many times, after a few that do not count. `once` returns the ticks of one sample.
-template <typename F> void sample(const char* row, std::uint32_t times, F&& once) {
-    constexpr std::uint32_t warm_up = 8;
-    const std::uint32_t rounds = rounds_of(row, times);
-    for (std::uint32_t i = 0; rounds != 0 && i < warm_up; ++i) {
-        (void)once();
-    }
-    Samples samples;
-    for (std::uint32_t i = 0; i < rounds; ++i) {
-        samples.add(once());
-    }
-    samples.report(row);
-}
-/// The ticks that `once` takes.
-template <typename F> void measure(const char* row, std::uint32_t times, F&& once) {
-    sample(row, times, [&] {
-        const auto start = rdtsc();
-        once();
-        return rdtsc() - start;
-    });
-}
 
 /// A benchmark whose figures are of something that did not work is worth nothing: ends the guest, and says why.
 void expect(bool condition, const char* what);

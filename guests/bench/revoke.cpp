@@ -83,7 +83,7 @@ void be_revoked() {
     }
     Samples samples;
     samples.add(first_instruction() - progress.ended_at);
-    samples.report(names().restart);
+    report(names().restart, samples);
     tell({Phase::over, 0, 0});
 }
 
@@ -123,7 +123,7 @@ void measure_latency() {
     }
     Samples samples;
     samples.add(largest);
-    samples.report(has_word("below") ? names().latency_below : names().latency);
+    report(has_word("below") ? names().latency_below : names().latency, samples);
 }
 
 } // namespace bulkhead::guest::bench

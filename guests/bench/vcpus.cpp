@@ -65,7 +65,7 @@ template <typename F> void measure_starts(const char* row, F&& prepare) {
             (void)hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield);
         }
     }
-    samples.report(row);
+    report(row, samples);
 }
 
 // --- interrupts: vCPU 0 and another one, each with a port that the other sends to

@@ -9,6 +9,10 @@
 
 namespace bulkhead::root {
 
+/// Written to the exit port; QEMU ends with twice that plus one.
+inline constexpr std::uint32_t exit_good = 0x10;
+inline constexpr std::uint32_t exit_bad = 0x11;
+
 class Machine {
 public:
     /// `io_ports`: all 65536.

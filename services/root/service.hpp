@@ -20,10 +20,6 @@ struct EndPolicy {
     std::uint32_t debug_exit_port; ///< 0: none
 };
 
-/// Written to the exit port; QEMU ends with twice that plus one.
-inline constexpr std::uint32_t exit_good = 0x10;
-inline constexpr std::uint32_t exit_bad = 0x11;
-
 class Service {
 public:
     using Request = bulkhead_RootRequest;

@@ -47,7 +47,7 @@ def memory(text):
 
 
 def place(kind):
-    """Of a row in messages: {width: rows}, but memory is a kind of its own."""
+    """Of a row in messages: {width: rows}, but memory and the kernel are kinds of their own."""
     return f"({kind}-bit)" if kind.isdigit() else f"({kind})"
 
 
@@ -63,7 +63,7 @@ def compare(found, baseline):
                 problems.append(f"{row} {place(width)} is not in the baseline")
             elif now[row]["median"] > before[row]["median"] * (1 + TOLERANCE):
                 growth = 100 * (now[row]["median"] / before[row]["median"] - 1)
-                unit = "instructions" if width.isdigit() else "KiB"
+                unit = "KiB" if width == "memory" else "instructions"
                 problems.append(f"{row} {place(width)} grew by {growth:.1f} %: {before[row]['median']} -> {now[row]['median']} {unit}")
     return problems
 
@@ -83,6 +83,10 @@ def cell(figures, operations):
     return one(figures["min"]), one(figures["median"])
 
 
+def named(row):
+    return row.what + (f" (per operation, {row.operations:,} in a call)" if row.operations > 1 else "")
+
+
 def table(rows, width, bulkhead, peer, fair, costs):
     """Markdown. `rows`: of rows.py; `bulkhead`, `peer`, `fair`: {row: figures}; `costs`: {row: {crossings, switches}}. Per operation."""
     head = ["operation", "Bulkhead min", "median", "Xen min", "median", "fair Xen min", "median", "Xen / Bulkhead", "crossings", "address-space switches"]
@@ -95,8 +99,17 @@ def table(rows, width, bulkhead, peer, fair, costs):
         ratio = f"{best['min'] / ours['min']:.1f}" if ours and best and ours["min"] else ""
         cost = costs.get(row.name)
         crossings, switches = (f"{cost['crossings'] / row.operations:.1f}", f"{cost['switches'] / row.operations:.1f}") if cost else ("", "")
-        name = row.what + (f" (per operation, {row.operations} in a call)" if row.operations > 1 else "")
-        lines.append("| " + " | ".join([name, *cell(ours, row.operations), *cell(theirs, row.operations), *cell(estimate, 1), ratio, crossings, switches]) + " |")
+        lines.append("| " + " | ".join([named(row), *cell(ours, row.operations), *cell(theirs, row.operations), *cell(estimate, 1), ratio, crossings, switches]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def kernel_table(rows, figures):
+    """Markdown, per operation."""
+    lines = ["| operation | min | median | max |", "|---|---|---|---|"]
+    for row in rows:
+        found = figures.get(row.name)
+        cells = [f"{found[key] / row.operations:,.0f}" if found else "" for key in ("min", "median", "max")]
+        lines.append(f"| {named(row)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -121,13 +134,15 @@ def sections_table(sections):
 
 
 def document(widths, rows_of, results):
-    """docs/performance-results.md."""
+    """docs/performance-results.md. `rows_of`: by width, or of the kernel."""
     parts = ["<!-- SPDX-License-Identifier: Apache-2.0 -->\n# Results of the benchmark\n\nWritten by `./bulkhead bench` from `bench/results.json`; do not edit. "
              "[performance.md](performance.md) says what the columns are.\n"]
     for width in widths:
         parts.append(f"\n## {width}-bit guest\n\nInstructions per operation.\n\n" +
                      table(rows_of(width), width, results["bulkhead"].get(width, {}), results["xen"].get(width, {}), results["fair xen"],
                            results["costs"].get(width, {})))
+    parts.append("\n## The kernel's own operations\n\nInstructions per operation, on the shipped kernel, by system calls from ring 3.\n\n" +
+                 kernel_table(rows_of("kernel"), results["bulkhead"].get("kernel", {})))
     if sections := results.get("sections"):
         parts.append(f"\n## Longest times with interrupts off\n\nIn instructions, by what the kernel was entered for, over {sections['cases']} system tests with one CPU; and where such a section "
                      "ended.\n\n" + sections_table(sections["longest"]))

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmark's rows, and which boot of which domains measures them. Nothing here runs anything."""
 
+import os
 from dataclasses import dataclass
 
 from case import BootCase, Domain, Machine
 
 WIDTHS = ("64", "32")
+KERNEL = "kernel"
+KINDS = (*WIDTHS, KERNEL)  # of rows: by the width of the guest that measures, or the kernel's own operations
 GUEST_MEMORY_MIB = 16
 
 
@@ -45,6 +48,7 @@ class Boot:
     active: int = 0
     components: tuple = ()
     in_gate: bool = True  # False: it takes long, or what it finds may change by more than the gate lets pass
+    kinds = WIDTHS
 
     def case(self, width, words=""):
         domains = tuple(Domain(guest.name, f"bench{width}", f"{guest.extra} {words}".strip(), guest.memory, vcpus=guest.vcpus, cpus=guest.cpus,
@@ -54,6 +58,31 @@ class Boot:
 
     def rows_of(self, width):
         return tuple(row for row in self.rows if width == "64" or not row.only_64)
+
+    def program(self, width):
+        """What measures, below the build directory."""
+        return os.path.join("guests", f"bench{width}.elf")
+
+
+@dataclass(frozen=True)
+class KernelBoot:
+    """The kernel, and in root's place what measures its operations (test/bench/operations). Nothing else runs."""
+
+    name: str
+    rows: tuple
+    until = ""
+    active = 0
+    in_gate = True
+    kinds = (KERNEL,)
+
+    def case(self, _, words=""):
+        return BootCase(f"bench-{self.name}", (), (), machine=Machine(first_task="operations", words=words), timeout=60)
+
+    def rows_of(self, _):
+        return self.rows
+
+    def program(self, _):
+        return os.path.join("components", "operations.elf")
 
 
 SERVE = Guest("serve", "run=serve peer=2")
@@ -96,7 +125,7 @@ def created(memory):
 MEMORY_DOMAINS = 16
 MEMORY_BOOT = Boot("memory", tuple(Guest(f"d{i}", "run=active") for i in range(MEMORY_DOMAINS)), (), memory=512)
 
-BOOTS = (
+GUEST_BOOTS = (
     Boot("alone", (Guest("bench", "run=alone"),), (
         Row("cpuid", "CPUID leaf 0"),
         Row("rdmsr", "RDMSR of APIC_BASE"),
@@ -147,18 +176,37 @@ BOOTS = (
     *revoked(60, 1000, 2048, False),
 )
 
+BOOTS = (*GUEST_BOOTS, KernelBoot("kernel", (
+    Row("invoke_info", "info of a capability: an invocation that does nothing"),
+    Row("call_reply", "portal call and reply between two address spaces, empty messages"),
+    Row("call_reply_full", "the same, 3,968 bytes each way"),
+    Row("call_reply_near", "portal call and reply within an address space, empty messages"),
+    Row("signal", "signal that nobody waits for"),
+    Row("signal_wake", "signal to a thread of more priority that waits in another address space, until it runs"),
+    Row("mint", "capability mint"),
+    Row("delete", "capability delete"),
+    Row("revoke_1000", "revoke of a capability with 1,000 descendants", 1000),
+    Row("revoke_512_mapped", "the same, 512 descendants, each a page mapped in a stage 2", 512),
+    Row("stage2_map", "stage-2 map of one page"),
+    Row("stage2_unmap", "its unmap"),
+    Row("stage2_map_512", "stage-2 map of 512 pages that cannot be a large one", 512),
+    Row("stage2_unmap_512", "their unmap", 512),
+    Row("stage2_map_large", "stage-2 map of 2 MiB as one large page"),
+    Row("stage2_unmap_large", "its unmap"),
+)))
 
-def boot_of(name, width):
+
+def boot_of(name, kind):
     for boot in BOOTS:
-        if any(row.name == name for row in boot.rows_of(width)):
+        if kind in boot.kinds and any(row.name == name for row in boot.rows_of(kind)):
             return boot
     raise KeyError(name)
 
 
-def all_rows(width):
-    return tuple(row for boot in BOOTS for row in boot.rows_of(width))
+def all_rows(kind):
+    return tuple(row for boot in BOOTS if kind in boot.kinds for row in boot.rows_of(kind))
 
 
 def gated(found):
-    """What of {width: {row: figures}} the gate looks at."""
-    return {kind: {name: figures for name, figures in rows.items() if kind not in WIDTHS or boot_of(name, kind).in_gate} for kind, rows in found.items()}
+    """What of {kind: {row: figures}} the gate looks at."""
+    return {kind: {name: figures for name, figures in rows.items() if kind not in KINDS or boot_of(name, kind).in_gate} for kind, rows in found.items()}

@@ -26,6 +26,7 @@ import xen
 from machine import Failure
 from run import Runner
 
+FIRST_TASKS = ("operations",)  # in root's place
 COMPONENTS = ("root", "memory", "grant", "event", "console", "domain", "vcpu")
 RESULTS = os.path.join(REPOSITORY, "bench", "results.json")
 BASELINE = os.path.join(REPOSITORY, "bench", "baseline.json")
@@ -40,7 +41,7 @@ class Bench:
     def runner(self):
         return self._runner
 
-    def measure(self, boot, width):
+    def measure(self, boot, kind):
         """{row: figures} of one boot."""
         def until_done(_, machine):
             for _ in range(boot.active):
@@ -49,13 +50,13 @@ class Bench:
                 machine.expect("log", f"log] bench: {boot.rows[0].name} ")
             machine.expect("log", f"[{boot.until} log] bench: done")
 
-        streams = self._runner.boot(boot.case(width), until_done if boot.until else None)
+        streams = self._runner.boot(boot.case(kind), until_done if boot.until else None)
         text = "\n".join(streams.values())
         found = results.parse(text) | results.creation(text)
-        missing = [row.name for row in boot.rows_of(width) if row.name not in found]
+        missing = [row.name for row in boot.rows_of(kind) if row.name not in found]
         if missing:
-            raise Failure(f"{boot.name} ({width}-bit) did not measure {', '.join(missing)}")
-        return {row.name: found[row.name] for row in boot.rows_of(width)}
+            raise Failure(f"{boot.name} {results.place(kind)} did not measure {', '.join(missing)}")
+        return {row.name: found[row.name] for row in boot.rows_of(kind)}
 
     def measure_memory(self):
         def until_all_run(case, machine):
@@ -66,9 +67,9 @@ class Bench:
             raise Failure(f"the log does not say what memory {rows.MEMORY_DOMAINS} domains use")
         return figures
 
-    def record(self, row, width, seconds):
+    def record(self, row, kind, seconds):
         """{address: instructions} while that row is repeated, and how many samples were taken meanwhile."""
-        log = os.path.join(self._options.build, "bench", f"{row}-{width}.log")
+        log = os.path.join(self._options.build, "bench", f"{row}-{kind}.log")
         os.makedirs(os.path.dirname(log), exist_ok=True)
         if os.path.exists(log):  # QEMU would append
             os.unlink(log)
@@ -78,16 +79,16 @@ class Bench:
             machine.run_for(1)
             profile.record(machine, log, seconds)
 
-        boot = rows.boot_of(row, width)
-        self._runner.boot(boot.case(width, f"profile={row}"), play)
+        boot = rows.boot_of(row, kind)
+        self._runner.boot(boot.case(kind, f"profile={row}"), play)
         counts = profile.count(log)
         os.unlink(log)
-        guest = profile.Program("guest", os.path.join(self._options.build, "guests", f"bench{width}.elf"))
+        guest = profile.Program("guest", os.path.join(self._options.build, boot.program(kind)))
         return counts, counts.get(guest.address_of("Samples::add"), 0)
 
     def programs(self):
         paths = [("kernel", os.path.join(self._options.build, "kernel", "bulkhead-kernel.elf"))]
-        paths += [(name, os.path.join(self._options.build, "components", f"{name}.elf")) for name in COMPONENTS]
+        paths += [(name, os.path.join(self._options.build, "components", f"{name}.elf")) for name in COMPONENTS + FIRST_TASKS]
         return [profile.Program(name, path) for name, path in paths]
 
     def costs(self, row, width):
@@ -125,10 +126,10 @@ def save(path, value):
 
 
 def measure_all(bench, jobs, for_gate):
-    found = {width: {} for width in rows.WIDTHS}
+    found = {kind: {} for kind in rows.KINDS}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         boots = [boot for boot in rows.BOOTS if boot.in_gate or not for_gate]
-        runs = {pool.submit(bench.measure, boot, width): width for boot in boots for width in rows.WIDTHS}
+        runs = {pool.submit(bench.measure, boot, kind): kind for boot in boots for kind in boot.kinds}
         memory = pool.submit(bench.measure_memory)
         for run in concurrent.futures.as_completed(runs):
             found[runs[run]].update(run.result())
@@ -180,7 +181,7 @@ def parse_options():
     parser.add_argument("--gate", action="store_true", help="only measure what the baseline has, and compare")
     parser.add_argument("--write-baseline", action="store_true", help="what is measured is the baseline from now on")
     parser.add_argument("--profile", metavar="ROW", help="say where that row's instructions go, by function, instead")
-    parser.add_argument("--width", default="64", choices=rows.WIDTHS, help="of the guest that is profiled")
+    parser.add_argument("--width", default="64", choices=rows.KINDS, help="of the guest that is profiled; or kernel: its own operations, with what prepares each")
     parser.add_argument("--seconds", type=float, default=3, help="how long to record a profile")
     parser.add_argument("--lines", type=int, default=40, help="of the profile")
     parser.add_argument("--by-line", action="store_true", help="profile by source line")
@@ -189,7 +190,7 @@ def parse_options():
     options = parser.parse_args()
     known = [row.name for row in rows.all_rows(options.width) if not row.once]
     if options.profile and options.profile not in known:
-        parser.error(f"no row {options.profile} of {options.width}-bit guests can be repeated and profiled; there are: {', '.join(known)}")
+        parser.error(f"no row {options.profile} {results.place(options.width)} can be repeated and profiled; there are: {', '.join(known)}")
     options.build = os.path.abspath(options.build)
     return options
 

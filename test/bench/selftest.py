@@ -71,18 +71,26 @@ class Gate(unittest.TestCase):
 
 class Rows(unittest.TestCase):
     def test_names_are_unique(self):
-        for width in rows.WIDTHS:
+        for width in rows.KINDS:
             names = [row.name for row in rows.all_rows(width)]
             self.assertEqual(len(names), len(set(names)))
 
     def test_each_is_found(self):
-        for width in rows.WIDTHS:
+        for width in rows.KINDS:
             for row in rows.all_rows(width):
                 self.assertIn(row, rows.boot_of(row.name, width).rows)
 
     def test_the_gate_leaves_out_what_takes_long(self):
         found = {"64": {"cpuid": figures(1), "restart_60000_mapped": figures(1), "latency_below_1_mapped": figures(1)}}
         self.assertEqual(rows.gated(found), {"64": {"cpuid": figures(1)}})
+
+    def test_the_kernels_rows_are_a_kind_of_their_own(self):
+        found = {"kernel": {"mint": figures(104)}}
+        self.assertEqual(rows.gated(found), found)
+        self.assertEqual(results.compare(found, {"kernel": {"mint": figures(100)}}), ["mint (kernel) grew by 4.0 %: 100 -> 104 instructions"])
+        self.assertNotIn("mint", [row.name for row in rows.all_rows("64")])
+        self.assertIn("| all at once (per operation, 10 in a call) | 3 | 3 | 3 |",
+                      results.kernel_table((rows.Row("all", "all at once", 10), rows.Row("none", "not there")), {"all": figures(30)}))
 
     def test_the_table_is_per_operation(self):
         row = rows.Row("many", "many at once", 10)

@@ -40,7 +40,7 @@ def conformance_runner():
 
 def boots():
     """Those that one domain after the other can go through: with one CPU, and only guests that end."""
-    return [boot for boot in rows.BOOTS if boot.smp == 1 and not boot.until]
+    return [boot for boot in rows.GUEST_BOOTS if boot.smp == 1 and not boot.until]
 
 
 def write_guests(directory, kernel):

@@ -58,6 +58,8 @@ class Machine:
     icount_shift: int = 0  # an instruction takes 2^shift ns: firmware, which waits by the clock, takes less of them
     components: tuple = ()  # of the system file: (component, "key = value")
     exit_port: bool = True  # the kernel is told of the port that ends QEMU
+    first_task: str = ""  # a component that the kernel starts in root's place, with that component's file as the other module: nothing is packed
+    words: str = ""  # more of the kernel's command line
     debug_console: str = ""  # a file in the case's directory that gets what is written to port 0xe9
 
 

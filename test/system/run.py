@@ -78,6 +78,11 @@ class Runner:
     # --- QEMU
     def _prepare(self, case, directory):
         """Packs the case's domains; returns QEMU's options for booting them."""
+        words = f"exit={DEBUG_EXIT_PORT} {case.machine.words}".strip() if case.machine.exit_port else case.machine.words
+        kernel = ["-kernel", self._built("kernel", f"{case.machine.kernel}.elf"), "-append", words]
+        if case.machine.first_task:
+            task = self._built("components", f"{case.machine.first_task}.elf")
+            return [*kernel, "-initrd", f"{task},{task}"]
         iso = case.machine.boot != "kernel"
         system = system_files.write(directory, case, self._find_guest, f"exit={DEBUG_EXIT_PORT}" if iso else "")
         # Without SVM or NPT there is nothing to test about domains, but the modules are what a user would have.
@@ -97,8 +102,7 @@ class Runner:
         if iso:
             return self._iso_options(case, directory, image)
         root = self._built("components", "root.elf")
-        words = f"exit={DEBUG_EXIT_PORT}" if case.machine.exit_port else ""
-        return ["-kernel", self._built("kernel", f"{case.machine.kernel}.elf"), "-append", words, "-initrd", f"{root},{image}"]
+        return [*kernel, "-initrd", f"{root},{image}"]
 
     def _iso_options(self, case, directory, image):
         options = ["-cdrom", image]
