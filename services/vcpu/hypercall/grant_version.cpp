@@ -96,25 +96,26 @@ xen::Result change_version(Call& call, std::uint32_t version) {
     return ask_version(version, false).result;
 }
 
+xen::Result go_to_version(Call& call, std::uint32_t version) {
+    if (version != 1 && version != 2) {
+        return -XEN_EINVAL;
+    }
+    const bulkhead_GrantReply reply = ask_version(version, true);
+    return reply.result == 0 && version != reply.version ? change_version(call, version) : reply.result;
+}
+
 } // namespace
 
-/// As in Xen, the count is not looked at.
+/// As in Xen, the count is not looked at, and the guest learns the version now in use, success or not.
 xen::Result grant_set_version(Call& call) {
     bulkhead_guest_GnttabSetVersion set;
     if (!read_argument(call, call.arg[1], set) ||
         !results_writable<bulkhead_guest_GnttabSetVersion>(call, call.arg[1])) {
         return -XEN_EFAULT;
     }
-    if (set.version != 1 && set.version != 2) {
-        return -XEN_EINVAL;
-    }
-    const bulkhead_GrantReply reply = ask_version(set.version, true);
-    xen::Result result = reply.result;
-    if (result == 0 && set.version != reply.version) {
-        result = change_version(call, set.version);
-    }
-    set.version = call.d.grant.version; // the version now in use, success or not
-    const xen::Result written = reply.version != 0 ? write_results(call, call.arg[1], set) : 0;
+    const xen::Result result = go_to_version(call, set.version);
+    set.version = call.d.grant.version;
+    const xen::Result written = write_results(call, call.arg[1], set);
     return written != 0 ? written : result;
 }
 

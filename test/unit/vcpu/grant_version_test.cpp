@@ -150,6 +150,12 @@ TEST_CASE_METHOD(Guest, "a version that cannot be set changes nothing", "[grant]
         CHECK(set_version(2, now) == -XEN_ENOSYS);
         CHECK(formats.empty());
     }
+    SECTION("there is no such version") {
+        CHECK(set_version(0, now) == -XEN_EINVAL);
+        CHECK(now == 1);
+        CHECK(set_version(3, now) == -XEN_EINVAL);
+        CHECK(formats.empty());
+    }
     SECTION("something is mapped") {
         format_result = Status::busy;
         CHECK(set_version(2, now) == -XEN_EBUSY);
