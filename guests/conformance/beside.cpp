@@ -43,11 +43,27 @@ bool map_grant_table() {
     add.gpfn = frame_of(grant_table);
     return operate(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, add) == 0;
 }
+std::uint32_t table_version = 1;
+
+bool set_table_version(std::uint32_t version) {
+    gnttab_set_version s{version};
+    table_version = version;
+    return version == 1 || issue(__HYPERVISOR_grant_table_op, GNTTABOP_set_version, address_of(s), 1) == 0;
+}
 void grant_page(grant_ref_t reference, domid_t to, void* page, std::uint16_t flags) {
-    auto& entry = reinterpret_cast<grant_entry_v1_t*>(grant_table)[reference];
-    entry.domid = to;
-    entry.frame = static_cast<std::uint32_t>(frame_of(page));
-    __atomic_store_n(&entry.flags, static_cast<std::uint16_t>(GTF_permit_access | flags), __ATOMIC_RELEASE);
+    const auto grant = [&](auto& header) { // both forms begin alike
+        header.domid = to;
+        __atomic_store_n(&header.flags, static_cast<std::uint16_t>(GTF_permit_access | flags), __ATOMIC_RELEASE);
+    };
+    if (table_version == 2) {
+        auto& entry = reinterpret_cast<grant_entry_v2_t*>(grant_table)[reference];
+        entry.full_page.frame = frame_of(page);
+        grant(entry.hdr);
+    } else {
+        auto& entry = reinterpret_cast<grant_entry_v1_t*>(grant_table)[reference];
+        entry.frame = static_cast<std::uint32_t>(frame_of(page));
+        grant(entry);
+    }
 }
 
 bool map_exchange() {
@@ -57,6 +73,15 @@ bool map_exchange() {
     m.flags = GNTMAP_host_map;
     m.host_addr = windows;
     return issue(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, address_of(m), 1) == 0 && m.status == GNTST_okay;
+}
+
+void do_what_is_asked(volatile Exchange& shown) {
+    const auto asked = __atomic_load_n(&shown.asked, __ATOMIC_ACQUIRE);
+    if (asked != 0) {
+        const auto argument = reinterpret_cast<Word>(&shown.argument);
+        shown.result = static_cast<std::int32_t>(issue(__HYPERVISOR_grant_table_op, asked - 1, argument, 1));
+        __atomic_store_n(&shown.asked, 0u, __ATOMIC_RELEASE);
+    }
 }
 
 } // namespace
@@ -98,9 +123,25 @@ void dismiss_peer() {
     (void)send(b.local_port);
 }
 
-void serve_as_peer() {
+std::int64_t ask_peer(Word operation, void* argument, std::size_t bytes) {
+    volatile Exchange& shown = exchange();
+    auto* const at = const_cast<std::uint64_t*>(shown.argument); // nobody else looks before it is asked
+    __builtin_memcpy(at, argument, bytes);
+    __atomic_store_n(&shown.asked, static_cast<std::uint32_t>(operation + 1), __ATOMIC_RELEASE);
+    evtchn_bind_interdomain b{peer(), shown.offered, 0};
+    (void)event(EVTCHNOP_bind_interdomain, b);
+    const Port port{b.local_port};
+    (void)send(port.number);
+    if (!await([] { return __atomic_load_n(&exchange().asked, __ATOMIC_ACQUIRE) == 0; })) {
+        return -XEN_ETIME;
+    }
+    __builtin_memcpy(argument, at, bytes);
+    return shown.result;
+}
+
+void serve_as_peer(std::uint32_t grant_version) {
     const auto other = static_cast<domid_t>(own_domain() + 1);
-    if (!map_grant_table()) {
+    if (!map_grant_table() || !set_table_version(grant_version)) {
         guest::debug_port_write(guest::Line{} << "peer: no grant table\n");
         return;
     }
@@ -124,6 +165,7 @@ void serve_as_peer() {
     while (shown.end == 0) {
         poll(&offered, 1, 0);
         clear_pending(offered);
+        do_what_is_asked(shown);
         shown.heard = shown.heard + 1;
         (void)send(offered);
     }

@@ -10,6 +10,9 @@ constexpr OnXen flag_ignored{0, "The header lets Xen ignore VCPU_SSHOTTMR_future
 
 constexpr OnXen not_there{-XEN_ENOSYS, "Xen has it for domains that see machine addresses. Here every domain has it."};
 
+constexpr OnXen not_there_in_version_2{
+    -XEN_ENOSYS, "Xen has it for domains that see machine addresses. Here those that may have version 2 have it."};
+
 constexpr HandleDeviation deviations[] = {
     {"vcpu.set_singleshot_timer", Place::aligned, flag_ignored},
     {"vcpu.set_singleshot_timer", Place::unaligned, flag_ignored},
@@ -36,6 +39,15 @@ constexpr HandleDeviation deviations[] = {
     {"grant.cache_flush", Place::past_ram, not_there},
     {"grant.cache_flush", Place::wrapping, not_there},
     {"grant.cache_flush", Place::not_canonical, not_there},
+    {"grant.get_status_frames", Place::aligned, not_there_in_version_2},
+    {"grant.get_status_frames", Place::unaligned, not_there_in_version_2},
+    {"grant.get_status_frames", Place::across_pages, not_there_in_version_2},
+    {"grant.get_status_frames", Place::read_only, not_there_in_version_2},
+    {"grant.get_status_frames", Place::unmapped, not_there_in_version_2},
+    {"grant.get_status_frames", Place::no_ram, not_there_in_version_2},
+    {"grant.get_status_frames", Place::past_ram, not_there_in_version_2},
+    {"grant.get_status_frames", Place::wrapping, not_there_in_version_2},
+    {"grant.get_status_frames", Place::not_canonical, not_there_in_version_2},
 };
 
 } // namespace

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the table and reports, one line for each row: `ok NAME` or `not ok NAME: got X want Y`, then `conformance: N
 // passed, M failed`. The command line: `on=xen` compares with what the table says of Xen; `values` adds what was
-// answered; `beside` runs the rows for a domain with a second vCPU and a peer; `role=peer` is that peer.
+// answered; `beside` runs the rows for a domain with a second vCPU and a peer; `role=peer` is that peer; `grants=2`
+// says to either that it may have a grant table of version 2.
 #include "beside.hpp"
 #include "cpu.hpp"
 #include "guest.hpp"
@@ -21,6 +22,7 @@ struct Count {
 Count count;
 bool on_xen_itself;
 bool show_values;
+Run this_run;
 
 Line& operator<<(Line& line, std::int64_t value) {
     if (value < 0) {
@@ -55,7 +57,7 @@ void clear_scratch() {
 }
 
 void run(const Row& row) {
-    if ((row.widths & own_width) == 0) {
+    if (!belongs_to(row, own_width, this_run)) {
         return;
     }
     clear_scratch();
@@ -81,8 +83,13 @@ void run(const HandleCase& c, Place at) {
     report(Line{} << "handle/" << c.name << ' ' << name_of(at), got, wanted(c, at), effects, on_xen(c, at));
 }
 
-void run(std::span<const Group> groups) {
-    for (const Group& group : groups) {
+void run_table() {
+    for (const HandleCase& c : handle_cases(this_run)) {
+        for (std::uint8_t p = 0; p < static_cast<std::uint8_t>(Place::count); ++p) {
+            run(c, static_cast<Place>(p));
+        }
+    }
+    for (const Group& group : row_groups(this_run)) {
         drain(); // a group may end what the report goes through
         for (const Row& row : group.rows) {
             run(row);
@@ -90,30 +97,15 @@ void run(std::span<const Group> groups) {
     }
 }
 
-void run_alone() {
-    for (const HandleCase& c : handle_cases()) {
-        for (std::uint8_t p = 0; p < static_cast<std::uint8_t>(Place::count); ++p) {
-            run(c, static_cast<Place>(p));
-        }
-    }
-    run(row_groups());
-}
-
-void run_beside() {
-    if (!meet_peer()) {
-        say(Line{} << "conformance: no peer\n");
-        return;
-    }
-    run(groups_beside());
-    dismiss_peer();
-}
-
 void report_all() {
     say(Line{} << "conformance: begin, domain " << std::uint32_t{own_domain()} << '\n');
-    if (has_word("beside")) {
-        run_beside();
+    if (!has_peer(this_run)) {
+        run_table();
+    } else if (meet_peer()) {
+        run_table();
+        dismiss_peer();
     } else {
-        run_alone();
+        say(Line{} << "conformance: no peer\n");
     }
     say(Line{} << "conformance: " << count.passed << " passed, " << count.failed << " failed\n");
     drain();
@@ -124,10 +116,13 @@ void report_all() {
 void guest_main() {
     on_xen_itself = word_is("on", "xen");
     show_values = has_word("values");
+    const bool both = word_is("grants", "2");
     set_up_machine();
     if (word_is("role", "peer")) {
-        serve_as_peer();
+        serve_as_peer(both ? 2 : 1);
     } else {
+        this_run =
+            has_word("beside") ? (both ? Run::version_2_beside : Run::beside) : (both ? Run::version_2 : Run::alone);
         report_all();
     }
     sched_shutdown end{SHUTDOWN_poweroff};

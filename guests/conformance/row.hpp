@@ -21,6 +21,20 @@ inline constexpr std::uint8_t any_width = real_started | flat | two_level | pae 
 inline constexpr std::uint8_t paged = two_level | pae | wide;
 inline constexpr std::uint8_t narrow = any_width & ~wide;
 
+/// Which versions of a grant table the domain may have.
+enum GrantVersions : std::uint8_t { version_1_only = 1, both_versions = 2 };
+inline constexpr std::uint8_t any_versions = version_1_only | both_versions;
+
+/// The ways to run an image (main.cpp).
+enum class Run : std::uint8_t { alone, beside, version_2, version_2_beside };
+inline constexpr Run runs[] = {Run::alone, Run::beside, Run::version_2, Run::version_2_beside};
+constexpr bool has_peer(Run run) {
+    return run == Run::beside || run == Run::version_2_beside;
+}
+constexpr GrantVersions versions_of(Run run) {
+    return run == Run::alone || run == Run::beside ? version_1_only : both_versions;
+}
+
 /// What a row sees besides the result: the first side effect that was not as promised.
 class Effects {
 public:
@@ -58,6 +72,7 @@ struct Row {
     std::int64_t want;
     std::uint8_t widths{any_width};
     OnXen xen{};
+    std::uint8_t versions{any_versions}; ///< in domains that may have these, where its group runs in both
 };
 
 /// Kinds of handle to try an operation's structure at.
@@ -91,10 +106,12 @@ struct Group {
     std::span<const Row> rows;
 };
 
-std::span<const Group> row_groups();
-/// With two vCPUs, beside a peer (beside.hpp).
-std::span<const Group> groups_beside();
-std::span<const HandleCase> handle_cases();
+/// The table of a run: groups may be in more than one.
+std::span<const Group> row_groups(Run run);
+std::span<const HandleCase> handle_cases(Run run);
+/// Of the two files that define some.
+std::span<const HandleCase> common_handle_cases();
+std::span<const HandleCase> version_2_handle_cases();
 
 // One file each, in the order in which they run.
 extern const Group version_rows;
@@ -119,5 +136,9 @@ extern const Group last_rows;
 extern const Group peer_rows;
 extern const Group second_vcpu_rows;
 extern const Group second_vcpu_fifo_rows;
+extern const Group version_2_rows;
+extern const Group status_frame_rows;
+extern const Group version_2_entry_rows;
+extern const Group version_2_peer_rows;
 
 } // namespace bulkhead::conformance

@@ -26,17 +26,38 @@ static_assert(sizeof places / sizeof places[0] == static_cast<std::size_t>(Place
 
 } // namespace
 
-std::span<const Group> row_groups() {
-    static const Group groups[] = {version_rows,    mode_rows,       number_rows, event_rows,   event_hostile_rows,
-                                   sched_rows,      timer_rows,      memory_rows, physmap_rows, hvm_rows,
-                                   grant_rows,      grant_copy_rows, misc_rows,   vcpu_rows,    privileged_rows,
-                                   upper_bits_rows, list_rows,       fifo_rows,   last_rows};
-    return groups;
+std::span<const Group> row_groups(Run run) {
+    static const Group alone[] = {version_rows,    mode_rows,       number_rows, event_rows,   event_hostile_rows,
+                                  sched_rows,      timer_rows,      memory_rows, physmap_rows, hvm_rows,
+                                  grant_rows,      grant_copy_rows, misc_rows,   vcpu_rows,    privileged_rows,
+                                  upper_bits_rows, list_rows,       fifo_rows,   last_rows};
+    static const Group beside[] = {peer_rows, second_vcpu_rows, second_vcpu_fifo_rows};
+    // What does not depend on the versions is the same in both settings. Tables grow in the status frames' rows.
+    static const Group version_2[] = {grant_rows, grant_copy_rows, version_2_rows, version_2_entry_rows,
+                                      status_frame_rows};
+    static const Group version_2_beside[] = {peer_rows, version_2_peer_rows};
+    switch (run) {
+    case Run::alone:
+        return alone;
+    case Run::beside:
+        return beside;
+    case Run::version_2:
+        return version_2;
+    case Run::version_2_beside:
+        break;
+    }
+    return version_2_beside;
 }
 
-std::span<const Group> groups_beside() {
-    static const Group groups[] = {peer_rows, second_vcpu_rows, second_vcpu_fifo_rows};
-    return groups;
+std::span<const HandleCase> handle_cases(Run run) {
+    if (has_peer(run)) {
+        return {};
+    }
+    return run == Run::alone ? common_handle_cases() : version_2_handle_cases();
+}
+
+bool belongs_to(const Row& row, Width width, Run run) {
+    return (row.widths & width) != 0 && (row.versions & versions_of(run)) != 0;
 }
 
 std::uint8_t widths_of(Place place) {

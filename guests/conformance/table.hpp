@@ -15,6 +15,8 @@ struct HandleDeviation {
 };
 std::span<const HandleDeviation> handle_deviations();
 
+/// Whether the row runs in that image and run, where its group does.
+bool belongs_to(const Row& row, Width width, Run run);
 std::uint8_t widths_of(Place place);
 const char* name_of(Place place);
 /// Whether the structure can be read and written there.

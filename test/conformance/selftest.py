@@ -67,6 +67,12 @@ class OnXen(unittest.TestCase):
         console = "(XEN) x\ndom0: begin one\n(d1) ok a/one\n(XEN) y\ndom0: end one\ndom0: begin two\n(guest) not ok a/one: got 1 want 2\n"
         self.assertEqual(on_xen.reports(console), {"one": "ok a/one\n", "two": "not ok a/one: got 1 want 2\n"})
 
+    def test_an_image_is_a_file_and_a_way_to_run_it(self):
+        self.assertEqual(on_xen.split("conformance32_two_level"), ("conformance32_two_level", ""))
+        self.assertEqual(on_xen.split("conformance32_pae_beside"), ("conformance32_pae", "_beside"))
+        self.assertEqual(on_xen.split("conformance64_v2_beside"), ("conformance64", "_v2_beside"))
+        self.assertEqual(len(set(on_xen.IMAGES)), 20)
+
     def test_a_kernel_is_taken_out_of_its_image(self):
         import lzma
         import struct

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints the conformance table on the host. `rows IMAGE`: the names of the rows that run in that image,
-// or (IMAGE_beside) that it runs beside a peer. `differences`:
-// docs/abi-differences.md. `check`: that names are unique and of a length that Xen's log does not cut.
+// Prints the conformance table on the host. `rows IMAGE`: the names of the rows that run in that image, or (IMAGE_v2)
+// that it runs in a domain that may have grant tables of version 2, either with `_beside` behind it for those beside a
+// peer. `differences`: docs/abi-differences.md. `check`: that names are unique and of a length that Xen's log does not
+// cut.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -64,6 +65,9 @@ bool await_event(std::uint32_t) {
 Word window(std::uint32_t) {
     std::abort();
 }
+std::int64_t ask_peer(Word, void*, std::size_t) {
+    std::abort();
+}
 bool await(bool (*)()) {
     std::abort();
 }
@@ -87,28 +91,34 @@ struct Listed {
     OnXen xen;
 };
 
-void visit_rows(std::span<const Group> groups, const std::function<void(const Listed&)>& visit) {
-    for (const Group& group : groups) {
-        for (const Row& row : group.rows) {
-            visit({row.name, row.source, row.want, row.widths, row.xen});
-        }
-    }
-}
+using Visit = std::function<void(const Listed&)>;
 
-void for_each_row_alone(const std::function<void(const Listed&)>& visit) {
-    for (const HandleCase& c : handle_cases()) {
+void visit_handles(Run run, const Visit& visit) {
+    for (const HandleCase& c : handle_cases(run)) {
         for (std::uint8_t p = 0; p < static_cast<std::uint8_t>(Place::count); ++p) {
             const auto place = static_cast<Place>(p);
             visit({std::string{"handle/"} + c.name + " " + name_of(place), c.source, wanted(c, place), widths_of(place),
                    on_xen(c, place)});
         }
     }
-    visit_rows(row_groups(), visit);
+}
+void visit_rows(const Group& group, const Visit& visit) {
+    for (const Row& row : group.rows) {
+        visit({row.name, row.source, row.want, row.widths, row.xen});
+    }
 }
 
-void for_each_row(const std::function<void(const Listed&)>& visit) {
-    for_each_row_alone(visit);
-    visit_rows(groups_beside(), visit);
+/// Each once, though there are groups that run in more than one way.
+void for_each_row(const Visit& visit) {
+    std::set<const Row*> seen;
+    for (const Run run : runs) {
+        visit_handles(run, visit);
+        for (const Group& group : row_groups(run)) {
+            if (seen.insert(group.rows.data()).second) {
+                visit_rows(group, visit);
+            }
+        }
+    }
 }
 
 constexpr struct {
@@ -120,24 +130,34 @@ constexpr struct {
               {"conformance32_pae", pae},
               {"conformance64", wide}};
 
-/// An image's own rows, or with `_beside` behind its name those that it runs beside a peer.
-int print_rows(const char* run) {
-    for (const auto& known : images) {
-        const auto print = [&](const Listed& row) {
-            if ((row.widths & known.width) != 0) {
-                std::printf("%s\n", row.name.c_str());
+constexpr struct {
+    const char* suffix;
+    Run run;
+} ways[] = {{"", Run::alone}, {"_beside", Run::beside}, {"_v2", Run::version_2}, {"_v2_beside", Run::version_2_beside}};
+
+/// What an image runs, and how it does so.
+int print_rows(const std::string& wanted) {
+    for (const auto& image : images) {
+        for (const auto& way : ways) {
+            if (std::string{image.name} + way.suffix != wanted) {
+                continue;
             }
-        };
-        if (std::strcmp(known.name, run) == 0) {
-            for_each_row_alone(print);
-            return 0;
-        }
-        if (std::string{known.name} + "_beside" == run) {
-            visit_rows(groups_beside(), print);
+            visit_handles(way.run, [&](const Listed& row) {
+                if ((row.widths & image.width) != 0) {
+                    std::printf("%s\n", row.name.c_str());
+                }
+            });
+            for (const Group& group : row_groups(way.run)) {
+                for (const Row& row : group.rows) {
+                    if (belongs_to(row, image.width, way.run)) {
+                        std::printf("%s\n", row.name);
+                    }
+                }
+            }
             return 0;
         }
     }
-    std::fprintf(stderr, "there is no image %s\n", run);
+    std::fprintf(stderr, "there is no image %s\n", wanted.c_str());
     return 2;
 }
 

@@ -192,7 +192,8 @@ constexpr Row rows[] = {
          return result;
      },
      0},
-    {"grant/get_status_frames of version 1", grant_h,
+    {"grant/get_status_frames of version 1",
+     grant_h,
      [](Effects& e) {
          gnttab_get_status_frames g{};
          g.dom = DOMID_SELF;
@@ -203,7 +204,22 @@ constexpr Row rows[] = {
          e.equal("untouched", g.status, 77);
          return result;
      },
-     -XEN_ENOSYS},
+     -XEN_ENOSYS,
+     any_width,
+     {},
+     version_1_only},
+    {"grant/set_version 2 of a domain that has 1",
+     grant_h,
+     [](Effects& e) {
+         std::uint32_t now = 0;
+         const auto result = set_version(2, &now);
+         e.equal("version", now, 1);
+         return result;
+     },
+     -XEN_ENOSYS,
+     any_width,
+     {},
+     version_1_only},
     {"grant/map, none", grant_h, [](Effects&) { return grant(GNTTABOP_map_grant_ref, scratch, 0); }, 0},
     {"grant/map of nobody", grant_h,
      [](Effects& e) {

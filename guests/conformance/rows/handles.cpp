@@ -273,7 +273,7 @@ constexpr HandleCase cases[] = {
 
 } // namespace
 
-std::span<const HandleCase> handle_cases() {
+std::span<const HandleCase> common_handle_cases() {
     return cases;
 }
 

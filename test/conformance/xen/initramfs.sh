@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # initramfs.sh OUT GUEST...: packs dom0's initramfs: Debian's static BusyBox, Xen's tools with the libraries that they are linked to, the
-# modules beneath them, the dom0-init beside this script, and the guests' ELF files. A GUEST with `_beside` behind its file's name runs with
-# two vCPUs beside a peer of the same image.
+# modules beneath them, the dom0-init beside this script, and the guests' ELF files. A GUEST with `_v2` behind its file's name may
+# have grant tables of version 2, the others may not; with `_beside` behind that it runs with two vCPUs beside a peer of the same image.
 set -euo pipefail
 
 out="$(realpath -m "$1")"
@@ -39,23 +39,28 @@ missing="$(ldd "${programs[@]}" | grep 'not found' || true)"
 } | sort -u | while read -r library; do install -D "$(realpath "$library")" "$root$library"; done
 find "$xen/lib/modules" -name '*.ko' \( -name xen-privcmd.ko -o -name xen-evtchn.ko -o -name xen-gntdev.ko -o -name xenfs.ko \) \
     -exec cp {} "$root/modules/" \;
-write_config() { # NAME IMAGE VCPUS EXTRA
-    printf 'name = "%s"\ntype = "pvh"\nkernel = "/guests/%s.elf"\nmemory = 16\nvcpus = %s\ntsc_mode = "native"\nextra = "%s"\n%s\n' "$@" \
+write_config() { # NAME IMAGE VCPUS GRANT-VERSION EXTRA
+    printf 'name = "%s"\ntype = "pvh"\nkernel = "/guests/%s.elf"\nmemory = 16\nvcpus = %s\nmax_grant_version = %s\ntsc_mode = "native"\nextra = "%s"\n%s\n' "$@" \
         'on_poweroff = "destroy"
 on_crash = "destroy"
 on_reboot = "destroy"' > "$root/guests/$1.cfg"
 }
 for guest in "$@"; do
-    file="${guest%_beside}"
+    file="${guest%.elf*}.elf"
     image="$(basename "$file" .elf)"
     name="$image${guest#"$file"}"
     cp "$file" "$root/guests/$image.elf"
-    if [ "$name" = "$image" ]; then
-        write_config "$name" "$image" 1 "on=xen values"
-    else
-        write_config "$name" "$image" 2 "on=xen values beside"
-        write_config "$name-peer" "$image" 1 "role=peer"
-    fi
+    case "$name" in
+    *_v2*) version=2 words=" grants=2" ;;
+    *) version=1 words="" ;;
+    esac
+    case "$name" in
+    *_beside)
+        write_config "$name" "$image" 2 "$version" "on=xen values beside$words"
+        write_config "$name-peer" "$image" 1 "$version" "role=peer$words"
+        ;;
+    *) write_config "$name" "$image" 1 "$version" "on=xen values$words" ;;
+    esac
     echo "$name" >> "$root/guests/list"
 done
 (cd "$root" && find . | LC_ALL=C sort | "$busybox" cpio -o -H newc -R 0:0) > "$work/archive" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }

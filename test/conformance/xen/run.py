@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs the conformance guest's images on Debian's own Xen, in the same emulator and as deterministically as on Bulkhead, and holds what they report
-against the table. Each image runs alone, and once more (NAME_beside) with a second vCPU and a peer. Ends with `N passed, N failed`: one for each
-of these.
+against the table. Each image runs alone, and once more (NAME_beside) with a second vCPU and a peer; and both again (NAME_v2, NAME_v2_beside) in domains that
+may have grant tables of version 2. Ends with `N passed, N failed`: one for each of these.
 
     run.py --build DIR [--image NAME]... [--values FILE]
 
@@ -24,9 +24,9 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import report
 
-BESIDE = "_beside"
-_ALONE = ("conformance64", "conformance32", "conformance32_two_level", "conformance32_pae", "conformance16")
-IMAGES = _ALONE + tuple(image + BESIDE for image in _ALONE)
+WAYS = ("", "_beside", "_v2", "_v2_beside")
+_FILES = ("conformance64", "conformance32", "conformance32_two_level", "conformance32_pae", "conformance16")
+IMAGES = tuple(file + way for way in WAYS for file in _FILES)
 ENDED_WELL = 33
 EXIT_PORT = "0xf4"
 
@@ -40,6 +40,11 @@ def plain_kernel(bzimage):
     return lzma.decompress(bzimage[start:start + length - 4])  # behind the payload: its unpacked size
 
 
+def split(image):
+    """The file and the way to run it."""
+    return re.fullmatch(r"(.*?)((?:_v2)?(?:_beside)?)", image).groups()
+
+
 def prepare(build, dependencies, images):
     directory = os.path.join(build, "on-xen")
     os.makedirs(directory, exist_ok=True)
@@ -51,7 +56,7 @@ def prepare(build, dependencies, images):
             file.write(unpacked)
         os.rename(kernel + ".new", kernel)
     ramdisk = os.path.join(directory, "dom0.cpio")
-    guests = [os.path.join(build, "guests", f"{image.removesuffix(BESIDE)}.elf") + (BESIDE if image.endswith(BESIDE) else "") for image in images]
+    guests = [os.path.join(build, "guests", f"{file}.elf") + way for image in images for file, way in (split(image),)]
     subprocess.run([os.path.join(HERE, "initramfs.sh"), ramdisk, *guests], check=True, env={**os.environ, "BULKHEAD_DEPS": dependencies})
     return directory, kernel, ramdisk
 
