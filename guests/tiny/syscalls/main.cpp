@@ -2,7 +2,7 @@
 // A guest with a ring 3 that calls its kernel by every instruction that its width has for that, again and again, with
 // exits on both sides and a pause long enough for its neighbour to run on the same CPU. The MSRs that lead into the
 // kernel are written once, and the neighbour, with the other role, has others. Command line: role=a or role=b,
-// rounds=N.
+// rounds=N, sysenter=taken (refused.cpp).
 #include "cpu.hpp"
 #include "guest.hpp"
 #include "memory.hpp"
@@ -122,9 +122,16 @@ Word user_stack_top() {
     return address_of(user_stack) + sizeof user_stack;
 }
 
+const Trapped& trapped() {
+    return *reinterpret_cast<const Trapped*>(trap_stack + sizeof trap_stack - sizeof(Trapped));
+}
+
 } // namespace bulkhead::guest::syscalls
 
 bool system_call() {
+    if (way == nullptr) {
+        return false; // by an instruction that is no way in
+    }
     if (calls == 0) {
         if (rdtsc() - gone_at > shortest_loop * 64 / 2 * 3) {
             ++interrupted;
@@ -152,10 +159,13 @@ void guest_main() {
             way = &one;
             call_once(random);
         }
+        way = nullptr;
+        failures += try_what_is_refused(role);
     }
     for (const Way& one : ways) {
         console_write(Line{} << "syscalls: " << one.name << ", " << rounds << " rounds\n");
     }
+    list_what_is_refused(rounds);
     // Without the neighbour in between nothing was shown.
     console_write(Line{} << "syscalls: the neighbour ran during " << interrupted << " calls\n"
                          << "syscalls: " << (failures == 0 && interrupted >= rounds ? "PASS" : "FAIL") << '\n');

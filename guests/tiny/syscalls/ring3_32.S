@@ -43,6 +43,14 @@
 
 #ifdef __x86_64__
     RING3_32 ring3_32, syscall
+
+    .globl ring3_32_sysenter
+    .globl sysenter_in_32
+ring3_32_sysenter:
+    call spin_32
+sysenter_in_32:
+    sysenter
+    ud2
 #else
     RING3_32 ring3_sysenter, sysenter
     RING3_32 ring3_syscall, syscall

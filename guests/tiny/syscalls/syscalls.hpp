@@ -37,10 +37,21 @@ struct Expected {
 /// `asked` and `answered` have random registers: puts into both what the instruction needs there.
 Expected expect(const Way& way, std::uint32_t role, Registers& asked, Registers& answered);
 
+/// Instructions that are no way into this kernel, whatever the MSRs say: tries each once, and says how many did
+/// anything but raise #UD.
+std::uint32_t try_what_is_refused(std::uint32_t role);
+/// And what they were.
+void list_what_is_refused(std::uint64_t rounds);
+
 /// Segments, task state for traps out of ring 3, and the MSRs, which are never written again.
 void set_up(std::uint32_t role);
 /// Where ring 3's stack begins.
 Word user_stack_top();
+/// What the CPU pushed when ring 3 trapped.
+struct Trapped {
+    Word ip, cs, flags, sp, ss;
+};
+const Trapped& trapped();
 
 /// Ring 3 may change all of these.
 constexpr Word status_flags = 0x8d5, direction_flag = 0x400, alignment_flag = 0x4'0000, id_flag = 0x20'0000;
@@ -61,4 +72,6 @@ extern bulkhead::guest::Word kernel_sp; ///< while ring 3 runs
 extern std::uint32_t spin_loops;
 /// Called by each entry. False: ring 3 is done, and `go` returns.
 bool system_call();
+/// The same from a trap.
+[[noreturn]] void leave_ring_3();
 }

@@ -54,6 +54,11 @@ void set_up(std::uint32_t role) {
               std::uint64_t{user_cs[role]} << 48 | std::uint64_t{kernel_cs[role]} << 32 | address_of(by_syscall[role]));
 }
 
+std::uint32_t try_what_is_refused(std::uint32_t) {
+    return 0; // all are ways in protected mode
+}
+void list_what_is_refused(std::uint64_t) {}
+
 Expected expect(const Way& way, std::uint32_t role, Registers& asks, Registers& answers) {
     const bool sysenter = way.first_entry == sysenter_entry;
     const Word back = address_of(way.back);

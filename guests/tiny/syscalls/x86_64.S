@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SYSCALL from 64-bit and from compatibility-mode code, and SYSRET to both (APM 3). It must not know: what is right.
+// SYSCALL from 64-bit and from compatibility-mode code, and SYSRET to both, and where a SYSENTER would come in (APM 3).
+// It must not know: what is right.
 #include "offsets.h"
 
     .text
@@ -14,6 +15,19 @@
     ENTRY from_64_b, 1
     ENTRY from_32_a, 2
     ENTRY from_32_b, 3
+
+    // QEMU 7.2 comes in here with a CS that has both L and D, which its VMRUN refuses: no exit before that is over.
+    .macro SYSENTER_ENTRY name, number, cs
+    .globl \name
+\name:
+    pushq $\cs
+    pushq $1f
+    lretq
+1:  movl $\number, entered_by
+    jmp entry
+    .endm
+    SYSENTER_ENTRY by_sysenter_a, 4, 0x08
+    SYSENTER_ENTRY by_sysenter_b, 5, 0x30
 
     .macro STORE_ALL to
     movq %rax, \to + AX
@@ -93,6 +107,7 @@ entry:
     GO go_64, sysretq
     GO go_32, sysretl
 
+    .globl leave_ring_3
 leave_ring_3: // returns from the last GO
     movq kernel_sp, %rsp
     addq $8, %rsp
@@ -120,6 +135,14 @@ ring3_64_back:
     STORE_SELECTORS found
     call spin_64
     syscall
+    ud2
+
+    .globl ring3_64_sysenter
+    .globl sysenter_in_64
+ring3_64_sysenter:
+    call spin_64
+sysenter_in_64:
+    sysenter
     ud2
 spin_64:
     cld
