@@ -4,7 +4,8 @@
 import re
 
 TOLERANCE = 0.03  # a row may grow by that
-STARTED = re.compile(r"'\w+' started \(d\d+, (\d+) MiB, 1 vcpu\): (\d+) KiB beside its RAM, built in \d+ us from TSC (\d+)")
+STARTED = re.compile(r"'\w+' started \(d\d+, (?P<mib>\d+) MiB, 1 vcpu\): (?P<beside>\d+) KiB beside its RAM, built in (?P<us>\d+) us from TSC (?P<tsc>\d+)")
+TICKS_PER_US = 1000  # where one tick is one instruction, and one instruction a nanosecond
 MEMORY = re.compile(r"\[root\] memory: (\d+) KiB kernel and root, (\d+) KiB boot image, (\d+) KiB components")
 LINE = re.compile(r"bench: (\w+) (\d+) (\d+) (\d+) (\d+)\s*$", re.MULTILINE)
 
@@ -32,13 +33,24 @@ def exactly(value):
 def creation(text):
     """The row create_MIB: from when the log says that a domain's building began to what its guest says was its first instruction."""
     started, first = STARTED.search(text), parse(text).get("first_instruction")
-    return {f"create_{started[1]}": exactly(first["min"] - int(started[3]))} if started and first else {}
+    return {f"create_{started['mib']}": exactly(first["min"] - int(started["tsc"]))} if started and first else {}
+
+
+def boot(text):
+    """The rows of a boot of Linux: of what its /init says was its first instruction, and the log of when its domain was built."""
+    started, init = STARTED.search(text), parse(text).get("init")
+    if not started or not init:
+        return {}
+    begun, at = int(started["tsc"]), init["min"]
+    building = int(started["us"]) * TICKS_PER_US
+    return {"boot_to_domain": exactly(begun), "linux_built": exactly(building), "linux_started_to_init": exactly(at - begun - building),
+            "linux_built_to_init": exactly(at - begun), "boot_to_init": exactly(at)}
 
 
 def memory(text):
     """{row: figures} in KiB, of a machine's log: what is used when 0, 1 and all of its domains have started, without their RAM and the boot image."""
     used = MEMORY.search(text)
-    domains = [int(m[2]) for m in STARTED.finditer(text)]
+    domains = [int(m["beside"]) for m in STARTED.finditer(text)]
     if not used or not domains:
         return {}
     kernel, components = int(used[1]), int(used[3])

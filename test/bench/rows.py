@@ -64,6 +64,28 @@ class Boot:
         return os.path.join("guests", f"bench{width}.elf")
 
 
+LINUX_KERNELS = {"64": "cloud", "32": "686"}
+
+
+@dataclass(frozen=True)
+class LinuxBoot:
+    """Debian's kernel of that width, whose /init says when it began and powers off (guests/bench/init). What it finds depends on that kernel's version."""
+
+    name: str
+    rows: tuple
+    until = ""
+    active = 0
+    in_gate = True
+    kinds = WIDTHS
+
+    def case(self, width, _=""):
+        linux = Domain("linux", f"{LINUX_KERNELS[width]}/vmlinuz", "console=hvc0 quiet", 128, ramdisk=f"bench-init{width}.cpio")
+        return BootCase(f"bench-{self.name}-{width}", (), (linux,), machine=Machine(memory=512), timeout=240)
+
+    def rows_of(self, _):
+        return self.rows
+
+
 @dataclass(frozen=True)
 class KernelBoot:
     """The kernel, and in root's place what measures its operations (test/bench/operations). Nothing else runs."""
@@ -176,7 +198,15 @@ GUEST_BOOTS = (
     *revoked(60, 1000, 2048, False),
 )
 
-BOOTS = (*GUEST_BOOTS, KernelBoot("kernel", (
+LINUX_BOOT = LinuxBoot("linux", (
+    Row("boot_to_domain", "from power-on until services/domain begins with Debian's kernel and its ramdisk (64-bit: cloud; 32-bit: 686-pae)", once=True),
+    Row("linux_built", "building that domain of 128 MiB", once=True),
+    Row("linux_started_to_init", "from its start to the first instruction of /init", once=True),
+    Row("linux_built_to_init", "both: from when its building begins", once=True),
+    Row("boot_to_init", "from power-on to the first instruction of /init", once=True),
+))
+
+BOOTS = (*GUEST_BOOTS, LINUX_BOOT, KernelBoot("kernel", (
     Row("invoke_info", "info of a capability: an invocation that does nothing"),
     Row("call_reply", "portal call and reply between two address spaces, empty messages"),
     Row("call_reply_full", "the same, 3,968 bytes each way"),
@@ -210,3 +240,19 @@ def all_rows(kind):
 def gated(found):
     """What of {kind: {row: figures}} the gate looks at."""
     return {kind: {name: figures for name, figures in rows.items() if kind not in KINDS or boot_of(name, kind).in_gate} for kind, rows in found.items()}
+
+
+PACKAGES = "debian kernels"  # of a baseline: {width: package} that it was measured with
+
+
+def comparable(found, baseline, packages):
+    """Both without the boot of Debian's kernel where the baseline's was another package; and in which widths that is so."""
+    before = baseline.get(PACKAGES, {})
+    others = [width for width in WIDTHS if before.get(width) != packages[width]]
+    left_out = {row.name for row in LINUX_BOOT.rows}
+
+    def reduced(figures):
+        return {kind: {name: row for name, row in each.items() if kind not in others or name not in left_out}
+                for kind, each in figures.items() if kind != PACKAGES}
+
+    return reduced(found), reduced(baseline), others

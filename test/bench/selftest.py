@@ -34,6 +34,12 @@ class Parsing(unittest.TestCase):
         self.assertEqual(results.creation(text)["create_16"]["median"], 150)
         self.assertEqual(results.creation("bench: first_instruction 250 250 250 1\n"), {})
 
+    def test_reads_when_linux_booted(self):
+        text = "[domain] 'a' started (d1, 128 MiB, 1 vcpu): 4096 KiB beside its RAM, built in 5 us from TSC 100\nbench: init 9000 9000 9000 1\n"
+        self.assertEqual({row: each["median"] for row, each in results.boot(text).items()},
+                         {"boot_to_domain": 100, "linux_built": 5000, "linux_started_to_init": 3900, "linux_built_to_init": 8900, "boot_to_init": 9000})
+        self.assertEqual(results.boot("bench: init 9000 9000 9000 1\n"), {})
+
     def test_reads_what_memory_is_used(self):
         text = "[root] memory: 10 KiB kernel and root, 999 KiB boot image, 20 KiB components, 7 KiB for guests\n"
         domain = "[domain] 'x' started (d1, 16 MiB, 1 vcpu): {} KiB beside its RAM, built in 5 us from TSC 100\n"
@@ -60,6 +66,14 @@ class Gate(unittest.TestCase):
         self.assertEqual(results.compare({}, self.baseline), ["cpuid (64-bit) was not measured"])
         found = {"64": {"cpuid": figures(1000), "rdmsr": figures(1)}}
         self.assertEqual(results.compare(found, self.baseline), ["rdmsr (64-bit) is not in the baseline"])
+
+    def test_boots_of_other_kernels_are_not_compared(self):
+        baseline = {"64": {"cpuid": figures(1), "boot_to_init": figures(2)}, "32": {"boot_to_init": figures(3)}, rows.PACKAGES: {"64": "old", "32": "same"}}
+        found = {"64": {"cpuid": figures(4), "boot_to_init": figures(5)}, "32": {"boot_to_init": figures(6)}}
+        now, before, others = rows.comparable(found, baseline, {"64": "new", "32": "same"})
+        self.assertEqual(others, ["64"])
+        self.assertEqual(now, {"64": {"cpuid": figures(4)}, "32": {"boot_to_init": figures(6)}})
+        self.assertEqual(before, {"64": {"cpuid": figures(1)}, "32": {"boot_to_init": figures(3)}})
 
     def test_memory_has_its_own_unit(self):
         problems = results.compare({"memory": {"components": figures(104)}}, {"memory": {"components": figures(100)}})
@@ -113,6 +127,22 @@ class OnXen(unittest.TestCase):
                 self.assertIn("peer=3", file.read())  # domain 1 was alone-bench
             with open(os.path.join(guests, "peer-bench.cfg"), encoding="utf-8") as file:
                 self.assertIn("peer=2", file.read())
+
+
+    def test_linux_comes_last(self):
+        with tempfile.TemporaryDirectory() as directory:
+            ramdisk, guests = os.path.join(directory, "ramdisk"), os.path.join(directory, "guests")
+            for path in (ramdisk, os.path.join(directory, "kernel")):
+                with open(path, "wb") as file:
+                    file.write(b"content")
+            xen.write_guests(guests, os.path.join(directory, "kernel"))
+            xen.add_linux(guests, b"elf", ramdisk)
+            with open(os.path.join(guests, "list"), encoding="utf-8") as file:
+                self.assertEqual(file.read().split("\n")[-2:], ["linux", ""])
+            with open(os.path.join(guests, "linux.cfg"), encoding="utf-8") as file:
+                self.assertIn('ramdisk = "/guests/init64.cpio"', file.read())
+        self.assertEqual(xen.linux_row("(guest) bench: init 7 7 7 1\n")["linux_built_to_init"]["median"], 7)
+        self.assertEqual(xen.linux_row("bench: cpuid 1 1 1 1\n"), {})
 
 
 class Documents(unittest.TestCase):

@@ -10,6 +10,7 @@ Xen and its tools must have been fetched (fetch.sh). Leaves Xen's console in DIR
 """
 
 import argparse
+import ctypes
 import lzma
 import os
 import re
@@ -31,13 +32,34 @@ ENDED_WELL = 33
 EXIT_PORT = "0xf4"
 
 
+LZ4_MAGIC = bytes.fromhex("02214c18")
+LZ4_BLOCK = 8 << 20
+
+
+def unpack_lz4(packed):
+    """The legacy frame, which Linux uses: the magic number, then blocks of 8 MiB when unpacked, each behind its packed size."""
+    library = ctypes.CDLL("liblz4.so.1")
+    unpacked = []
+    at = len(LZ4_MAGIC)
+    while at + 4 <= len(packed):
+        size, = struct.unpack_from("<I", packed, at)
+        block = ctypes.create_string_buffer(LZ4_BLOCK)
+        length = library.LZ4_decompress_safe(packed[at + 4:at + 4 + size], block, size, LZ4_BLOCK)
+        if length < 0:
+            raise ValueError("the kernel's payload is not what LZ4 packs")
+        unpacked.append(block.raw[:length])
+        at += 4 + size
+    return b"".join(unpacked)
+
+
 def plain_kernel(bzimage):
     """The ELF file in a bzImage (Linux's boot protocol: setup_sects, payload_offset, payload_length): Xen would take 4.5 thousand million
     instructions to unpack it."""
     setup_sectors = bzimage[0x1F1]
     offset, length = struct.unpack_from("<II", bzimage, 0x248)
     start = (setup_sectors + 1) * 512 + offset
-    return lzma.decompress(bzimage[start:start + length - 4])  # behind the payload: its unpacked size
+    payload = bzimage[start:start + length - 4]  # behind it: its unpacked size
+    return unpack_lz4(payload) if payload.startswith(LZ4_MAGIC) else lzma.decompress(payload)
 
 
 def split(image):
