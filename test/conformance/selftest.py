@@ -4,6 +4,7 @@
 
 import importlib.util
 import os
+import re
 import sys
 import unittest
 
@@ -81,6 +82,20 @@ class OnXen(unittest.TestCase):
         image[0x1F1] = 1
         struct.pack_into("<II", image, 0x248, 16, len(payload))
         self.assertEqual(on_xen.plain_kernel(bytes(image)), b"\x7fELF and more")
+
+
+class Refused(unittest.TestCase):
+    """REQ-CONF-001: no operation of physdev.h and platform.h (libxen-dev) goes without a row."""
+
+    def test_each_operation_that_a_header_names_has_a_row(self):
+        directory = os.path.dirname(os.path.abspath(__file__))
+        with open(os.path.join(directory, "..", "..", "guests", "conformance", "rows", "privileged.cpp"), encoding="utf-8") as file:
+            tried = set(re.findall(r"\{\"\w+/[^\"]*\", \w+_h,\s+(?:physdev|platform)<(\w+)>", file.read()))
+        for header, operation in (("physdev.h", r"PHYSDEVOP_[a-z]\w*"), ("platform.h", r"XENPF_[a-z]\w*")):
+            with open(os.path.join("/usr/include/xen", header), encoding="utf-8") as file:
+                named = set(re.findall(rf"^#define ({operation})\s+\d+$", file.read(), re.MULTILINE))
+            self.assertGreater(len(named), 20)
+            self.assertEqual(named - tried, set(), header)
 
 
 if __name__ == "__main__":
