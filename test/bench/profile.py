@@ -7,7 +7,7 @@ import re
 import subprocess
 
 # In QEMU's log: Trace CPU: HOST [CS-BASE/PC/FLAGS/CFLAGS] SYMBOL
-BLOCK = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
+BLOCK = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/0*([0-9a-f]+)/", re.MULTILINE)
 
 
 class Program:
@@ -59,17 +59,30 @@ def record(machine, log, seconds):
     machine.monitor_command("log none")
 
 
-def count(log):
-    """{address: instructions}"""
+def count(log, marker):
+    """{address: instructions} between the first and the last time that the address `marker` was executed, and how many times there were behind the first:
+    whole samples, however few."""
+    wanted = b"%x" % marker
     result = collections.Counter()
+    pending = collections.Counter()
+    times = 0
     with open(log, "rb") as file:
         rest = b""
         while chunk := file.read(1 << 22):
             data = rest + chunk
             end = data.rfind(b"\n") + 1
             rest = data[end:]
-            result.update(BLOCK.findall(data[:end]))
-    return {int(address, 16): n for address, n in result.items()}
+            blocks = BLOCK.findall(data[:end])
+            places = [i for i, block in enumerate(blocks) if block == wanted]
+            if places:
+                if times != 0:
+                    result.update(pending)
+                result.update(blocks[0 if times != 0 else places[0] + 1:places[-1] + 1])
+                pending.clear()
+                times += len(places)
+            if times != 0:
+                pending.update(blocks[places[-1] + 1 if places else 0:])
+    return {int(address, 16): n for address, n in result.items()}, max(0, times - 1)
 
 
 def hardware_costs(counts, samples, kernel):

@@ -11,6 +11,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
 
+import profile
 import results
 import rows
 import xen
@@ -110,6 +111,26 @@ class Rows(unittest.TestCase):
         row = rows.Row("many", "many at once", 10)
         text = results.table((row,), "64", {"many": figures(1000)}, {"many": figures(2500)}, {}, {"many": {"crossings": 40, "switches": 20}})
         self.assertIn("| many at once (per operation, 10 in a call) | 100 | 100 | 250 | 250 |  |  | 2.5 | 4.0 | 2.0 |", text)
+
+
+class Profiles(unittest.TestCase):
+    def count(self, addresses):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "log")
+            with open(path, "w", encoding="ascii") as file:
+                file.write("".join(f"Trace 0: 0x7f00aa [0000000000000000/{address:016x}/00000000/ff000201] name\n" for address in addresses))
+            return profile.count(path, 0xadd)
+
+    def test_whole_samples_are_counted(self):
+        self.assertEqual(self.count([1, 2, 0xadd, 1, 2, 2, 0xadd, 1, 0xadd, 2]), ({1: 2, 2: 2, 0xadd: 2}, 2))
+
+    def test_a_sample_may_be_longer_than_what_is_read_at_once(self):
+        counts, samples = self.count([0xadd] + [1] * 100_000 + [0xadd] + [2] * 100_000)
+        self.assertEqual((counts, samples), ({1: 100_000, 0xadd: 1}, 1))
+
+    def test_no_whole_sample_is_none(self):
+        self.assertEqual(self.count([1, 0xadd, 2])[1], 0)
+        self.assertEqual(self.count([1, 2])[1], 0)
 
 
 class OnXen(unittest.TestCase):
