@@ -7,6 +7,7 @@
 
 #include "launcher.hpp"
 #include "own_objects.hpp"
+#include "processor.hpp"
 #include "service.hpp"
 
 namespace bulkhead::root {
@@ -57,6 +58,7 @@ bool bring_up(const BootInfo& boot, Launcher& launcher, MemoryPool& pool, BootIm
     }
     log("{} CPUs, {} MiB for components and guests, {} domains", boot.cpu_count, pool.left() >> 20,
         manifest.domains_count);
+    log_processor(boot, host_cpuid);
     std::uint64_t bytes = own_object_bytes + Clerk::bytes(); // made first
     if (!launcher.measure(bytes)) {
         return false;

@@ -58,6 +58,13 @@ void load_segments(CpuLocal& block) {
                  : "rax", "memory");
 }
 
+/// CR4 outside guests, on every CPU.
+std::uint64_t host_cr4() {
+    const CpuidResult features = cpuid(7);
+    return cr4::pae | cr4::mce | cr4::pge | cr4::fsgsbase | ((features.ebx & leaf7_smep) != 0 ? cr4::smep : 0) |
+           ((features.ebx & leaf7_smap) != 0 ? cr4::smap : 0) | ((features.ecx & leaf7_umip) != 0 ? cr4::umip : 0);
+}
+
 } // namespace
 
 const char* missing_feature() {
@@ -104,12 +111,6 @@ void init_local(CpuLocal& block, CpuId id, std::uint32_t apic_id) {
                                          base >> 32};
     static_assert(sizeof(descriptors) == sizeof(block.gdt));
     __builtin_memcpy(block.gdt, descriptors, sizeof(descriptors));
-}
-
-std::uint64_t host_cr4() {
-    const CpuidResult features = cpuid(7);
-    return cr4::pae | cr4::mce | cr4::pge | cr4::fsgsbase | ((features.ebx & leaf7_smep) != 0 ? cr4::smep : 0) |
-           ((features.ebx & leaf7_smap) != 0 ? cr4::smap : 0) | ((features.ecx & leaf7_umip) != 0 ? cr4::umip : 0);
 }
 
 [[gnu::no_stack_protector]] void init_cpu(CpuLocal& block) {

@@ -16,8 +16,6 @@ void init_local(CpuLocal& block, CpuId id, std::uint32_t apic_id);
 /// Makes this CPU use `block` and loads everything else: segments, IDT, control registers, system-call entry.
 /// The caller's stack canary changes with it: it must not be a function that checks one.
 void init_cpu(CpuLocal& block);
-/// CR4 outside guests, on every CPU.
-std::uint64_t host_cr4();
 
 /// Processors that answered, dense.
 std::uint32_t online_cpus();

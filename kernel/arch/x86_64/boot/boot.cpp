@@ -101,41 +101,6 @@ void take_memory() {
     move_low_modules();
 }
 
-void print_brand() {
-    char brand[49]{};
-    for (std::uint32_t i = 0; i < 3; ++i) {
-        const CpuidResult text = cpuid(0x8000'0002 + i);
-        std::memcpy(brand + i * sizeof(text), &text, sizeof(text));
-    }
-    const char* start = brand;
-    while (*start == ' ') {
-        ++start;
-    }
-    print(start);
-}
-
-void print_banner() {
-    const CpuidResult svm = cpuid(0x8000'000a);
-    const std::uint64_t cr4_value = host_cr4();
-    print("bulkhead: " BULKHEAD_VERSION ", ");
-    print_brand();
-    print(", ");
-    print_decimal(facts.cpu_count);
-    print(" CPUs, TSC ");
-    print_decimal(facts.tsc_khz);
-    print(" kHz, ");
-    print_decimal(facts.ram_bytes >> 20);
-    print(" MiB RAM, SVM revision ");
-    print_decimal(svm.eax & 0xff);
-    print(", ");
-    print_decimal(svm.ebx);
-    print(" ASIDs, features ");
-    print_hex(svm.edx);
-    print((cr4_value & cr4::smep) != 0 ? ", SMEP" : ", no SMEP");
-    print((cr4_value & cr4::smap) != 0 ? ", SMAP" : ", no SMAP");
-    print((cr4_value & cr4::umip) != 0 ? ", UMIP\n" : ", no UMIP\n");
-}
-
 void take_interrupt_controllers(KernelMap& map) {
     silence_pics();
     if (const std::uint64_t registers = local_apic_address()) {
@@ -166,7 +131,7 @@ void take_interrupt_controllers(KernelMap& map) {
     if (acpi.cpus_left_out != 0) {
         print("bulkhead: warning: more CPUs than the kernel can use\n");
     }
-    print_banner();
+    print("bulkhead: " BULKHEAD_VERSION "\n");
     kernel_start(facts);
 }
 
