@@ -38,10 +38,11 @@ struct Budget {
     std::uint32_t priority{0};
     std::uint64_t budget{0}; ///< ticks per period; 0: no limit
     std::uint64_t period{0};
-    std::uint64_t left{0};       ///< of this period
-    std::uint64_t refill_at{0};  ///< end of this period
-    std::uint64_t slice_left{0}; ///< of the turn among equals
-    Thread* next{nullptr};       ///< ready queue, or list of the parked
+    std::uint64_t left{0};        ///< of this period
+    std::uint64_t refill_at{0};   ///< end of this period
+    std::uint64_t slice_left{0};  ///< of the turn among equals
+    std::uint64_t waits_since{0}; ///< when it was charged last, or began to want a CPU
+    Thread* next{nullptr};        ///< ready queue, or list of the parked
     Thread** previous{nullptr};
 };
 

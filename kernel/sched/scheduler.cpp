@@ -162,6 +162,7 @@ void account(Cpu& cpu) {
         return;
     }
     Budget& b = payer->budget;
+    b.waits_since = now;
     if (limited(b)) {
         b.left = b.left > used ? b.left - used : 0;
         if (b.left == 0) {
@@ -201,6 +202,9 @@ Thread* choose_anew(Cpu& cpu) {
         reconsider(*before);
         payer = pick(cpu);
         next = payer != nullptr ? &end_of_chain(*payer) : nullptr;
+    }
+    if (payer != nullptr) {
+        payer->utcb().waited += cpu.charged_until - payer->budget.waits_since; // 0 if it was the payer before
     }
     cpu.payer = payer;
     hand_over(cpu, next);
@@ -265,6 +269,9 @@ void resume(Thread& thread) {
     reconsider(thread);
     // Work for a caller is done on the caller's time.
     if (thread.caller == nullptr) {
+        if (thread.budget.place == Budget::Place::none) {
+            thread.budget.waits_since = arch::now();
+        }
         enqueue(thread);
     }
 }

@@ -92,6 +92,7 @@ const char* Monitor::start(const bulkhead_MonitorStart& message) {
 
 /// Not inline: to a caller that computes `v` from an index, the compiler would compute it again and again.
 [[gnu::noinline]] bool Monitor::run(Vcpu& v) {
+    v.runstate.waited = sys::utcb().waited; // not the guest's time
     lock(v);
     while (!domain_.ended) {
         step(v);
@@ -210,6 +211,9 @@ void Monitor::enter(Vcpu& v, Tsc until) {
     }
     const sys::RunResult result = sys::vcpu_run(selector_of(v), v.changed, signal, until);
     lock(v);
+    if (has_waited(v)) [[unlikely]] {
+        account_wait(domain_, v);
+    }
     switch (result.status) {
     case Status::ok:
     case Status::signalled:

@@ -3,7 +3,10 @@
 // written. It must not know: why a vCPU sleeps.
 #include "runstate.hpp"
 
+#include <algorithm>
 #include <iterator>
+
+#include <bulkhead/sys.hpp>
 
 #include <guest_vcpu.layout.hpp>
 
@@ -18,9 +21,19 @@ void start_runstate(Domain& d, Vcpu& v) {
 void set_runstate(Domain& d, Vcpu& v, int state) {
     vcpu_runstate_info& info = v.runstate.info;
     const std::uint64_t now = d.now_ns();
-    info.time[info.state] += now - info.state_entry_time;
+    const std::uint64_t passed = now - info.state_entry_time;
+    const std::uint64_t waited = sys::utcb().waited;
+    const std::uint64_t runnable = std::min(d.clock.scale().ns(waited - v.runstate.waited), passed);
+    v.runstate.waited = waited;
+    info.time[info.state] += passed - runnable;
+    info.time[RUNSTATE_runnable] += runnable;
     info.state = state;
     info.state_entry_time = now;
+}
+
+void account_wait(Domain& d, Vcpu& v) {
+    set_runstate(d, v, v.runstate.info.state);
+    (void)publish_runstate(d, v, v); // an area that is gone is the guest's loss
 }
 
 vcpu_runstate_info current_runstate(const Domain& d, const Vcpu& v) {

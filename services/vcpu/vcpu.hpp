@@ -29,7 +29,8 @@ inline constexpr std::uint32_t max_poll_ports = 128;
 /// Time spent in each RUNSTATE_*, and where the guest wants to read it.
 struct Runstate {
     vcpu_runstate_info info{};
-    std::uint64_t area{0}; ///< guest-virtual; 0: none
+    std::uint64_t area{0};   ///< guest-virtual; 0: none
+    std::uint64_t waited{0}; ///< of Utcb::waited, what `info` has in it
 };
 
 /// Who put a vector into VcpuState::pending_vector.

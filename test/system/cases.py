@@ -115,7 +115,7 @@ SMALL = (
     ),
     BootCase(
         "spinning-neighbour",
-        ("REQ-GUEST-013", "REQ-SCHED-001", "REQ-SCHED-002"),
+        ("REQ-GUEST-013", "REQ-GUEST-014", "REQ-SCHED-001", "REQ-SCHED-002"),
         (Domain("spin", "spin", "ms=800", budget_us=5000, period_us=10000),
          Domain("calm", "neighbour", "ms=200 timers=20 min_share=45 max_late=11000", budget_us=5000, period_us=10000)),
         (Expect("spin", "spin: spinning"), Expect("calm", "neighbour: PASS"), ended("spin", "poweroff")),

@@ -69,16 +69,20 @@ xen::Result is_up(Call& call) {
 }
 
 xen::Result get_runstate_info(Call& call) {
-    return with_in_out<bulkhead_guest_VcpuRunstateInfo>(
-        call, handle(call), [&](bulkhead_guest_VcpuRunstateInfo& info) -> xen::Result {
-            const vcpu_runstate_info now = current_runstate(call.d, target(call));
-            info.state = now.state;
-            info.state_entry_time = now.state_entry_time;
-            for (std::size_t i = 0; i < std::size(now.time); ++i) {
-                info.time[i] = now.time[i];
-            }
-            return 0;
-        });
+    return with_in_out<bulkhead_guest_VcpuRunstateInfo>(call, handle(call),
+                                                        [&](bulkhead_guest_VcpuRunstateInfo& info) -> xen::Result {
+                                                            Vcpu& v = target(call);
+                                                            if (&v == &call.v && has_waited(v)) {
+                                                                account_wait(call.d, v);
+                                                            }
+                                                            const vcpu_runstate_info now = current_runstate(call.d, v);
+                                                            info.state = now.state;
+                                                            info.state_entry_time = now.state_entry_time;
+                                                            for (std::size_t i = 0; i < std::size(now.time); ++i) {
+                                                                info.time[i] = now.time[i];
+                                                            }
+                                                            return 0;
+                                                        });
 }
 
 xen::Result register_runstate(Call& call) {

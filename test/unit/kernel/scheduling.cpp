@@ -84,6 +84,57 @@ TEST_CASE("REQ-SCHED-001 an equal that another CPU woke gets its turn, however l
     CHECK(s.current(1) == &woken);
 }
 
+TEST_CASE("REQ-GUEST-014 a thread is told for how long others, or its budget, kept it from the CPU", "[kernel]") {
+    System s;
+    Thread& a = s.thread(5);
+    Thread& b = s.thread(5, 0, 2000, 10'000);
+    s.start(a);
+    s.choose();
+    spin(s, 100 * ms);
+    CHECK(a.utcb().waited == 0); // alone
+    s.start(b);
+    s.choose();
+    const std::uint64_t start = fake::machine.now;
+    const auto got = spin(s, 1000 * ms);
+    // What one of them has waited since its last turn is not yet in it.
+    const std::uint64_t spent = fake::machine.now - start;
+    for (Thread* const thread : {&a, &b}) {
+        const std::uint64_t waited = spent - got.at(thread);
+        CHECK(thread->utcb().waited <= waited);
+        CHECK(thread->utcb().waited + (s.current() == thread ? 0 : 10 * ms) >= waited);
+    }
+}
+
+TEST_CASE("REQ-GUEST-014 time asleep and time in which its callee works for it is no waiting", "[kernel]") {
+    System s;
+    Thread& handler = s.thread(20);
+    const std::uint32_t portal = s.make(ObjectType::portal);
+    s.object<Portal>(portal).handler.set(&handler);
+    s.start(handler);
+    s.choose();
+    s.call(handler, Syscall::reply_wait);
+    Thread& caller = s.thread(5);
+    s.start(caller);
+    s.choose();
+    s.call(caller, Syscall::call, portal, 0);
+    fake::machine.now += 7 * ms;
+    s.call(handler, Syscall::reply_wait);
+    REQUIRE(s.current() == &caller);
+    CHECK(caller.utcb().waited == 0);
+    CHECK(handler.utcb().waited == 0);
+    Thread& urgent = s.thread(6);
+    s.start(urgent);
+    s.choose();
+    fake::machine.now += 3 * ms;
+    const std::uint32_t events = s.make(ObjectType::event_set);
+    s.call(urgent, Syscall::wait, events);
+    REQUIRE(s.current() == &caller);
+    CHECK(caller.utcb().waited == 3 * ms);
+    fake::machine.now += 5 * ms;
+    s.interrupt(0, 1);
+    CHECK(urgent.utcb().waited == 0);
+}
+
 TEST_CASE("REQ-SCHED-001 an exhausted budget comes back with the next period", "[kernel]") {
     System s;
     Thread& a = s.thread(5, 0, 1000, 10'000);

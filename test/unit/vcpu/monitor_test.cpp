@@ -380,6 +380,47 @@ TEST_CASE("the runstate area is kept up to date, with the update flag if asked f
     CHECK((told.state_entry_time & XEN_RUNSTATE_UPDATE) == 0);
 }
 
+TEST_CASE("REQ-GUEST-014 what a thread waited for its CPU is RUNSTATE_runnable, whatever the vCPU was doing") {
+    Machine m;
+    m.enter_long_mode();
+    constexpr std::uint64_t area = test::scratch + 0x100;
+    REQUIRE(m.vcpu_operation(VCPUOP_register_runstate_memory_area, area) == 0);
+    const std::uint64_t start = m.tsc;
+    m.runs.push_back([&] { // 30 of these 100 without the CPU
+        m.tsc += 100;
+        sys::utcb().waited += 30;
+        return without_exit();
+    });
+    step(m);
+    auto told = m.load<vcpu_runstate_info>(area);
+    CHECK(told.state == RUNSTATE_running);
+    CHECK(told.time[RUNSTATE_running] == 70);
+    CHECK(told.time[RUNSTATE_runnable] == 30);
+    CHECK(told.state_entry_time == start + 100);
+
+    m.state().rflags |= 1u << 9;
+    m.d().callback.vector = callback_vector;
+    m.d().ports[9].kind = PortKind::interdomain;
+    step(m, ExitReason::hlt);
+    m.on_wait = [&] { // woken after 1000, it gets the CPU 200 later
+        m.tsc += 1200;
+        sys::utcb().waited += 200;
+        m.events().word[0] = 1u << 9;
+        m.events().summary[0] = 1;
+    };
+    step(m);
+    step_without_exit(m);
+    told = m.load<vcpu_runstate_info>(area);
+    CHECK(told.time[RUNSTATE_blocked] == 1000);
+    CHECK(told.time[RUNSTATE_runnable] == 230);
+
+    sys::utcb().waited += 1; // never more than what has passed
+    CHECK(m.hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, test::scratch) == 0);
+    told = m.load<vcpu_runstate_info>(test::scratch);
+    CHECK(told.time[RUNSTATE_running] == 70);
+    CHECK(told.time[RUNSTATE_runnable] == 230);
+}
+
 TEST_CASE("run ends with the domain, and its last words are sent") {
     Machine m;
     m.enter_long_mode();

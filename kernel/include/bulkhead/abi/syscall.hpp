@@ -72,7 +72,10 @@ struct Utcb {
     /// Thread: the instruction at which it goes on after an exception, with all other registers as they were then; 0:
     /// an exception stops it. The kernel clears it when it has used it.
     std::uint64_t on_fault;
-    std::uint64_t reserved[9];
+    /// Kernel -> thread: ticks for which it had something to execute and CPU time of its own, but its CPU was executing
+    /// for somebody else or its budget was used up. Grows only; what it waits at the moment is added when it goes on.
+    std::uint64_t waited;
+    std::uint64_t reserved[8];
     std::uint8_t data[data_size];
 };
 static_assert(sizeof(Utcb) == page_size);
