@@ -25,8 +25,7 @@ struct UserFrame {
     std::uint64_t gpr[16];
     std::uint64_t rip;
     std::uint64_t rflags;
-    std::uint64_t fs_base; ///< the thread's TLS pointer (ring 3 sets it by WRFSBASE)
-    std::uint64_t gs_base;
+    std::uint64_t fs_base; ///< of the thread's block, for its whole life; ring 3 cannot change it. GS base is 0
     std::uint64_t by_iret; ///< 1: every register must be restored (IRET); 0: the SYSCALL convention holds (SYSRET)
 };
 
@@ -38,7 +37,7 @@ SyscallArguments syscall_arguments(const UserFrame& frame);
 void set_syscall_result(UserFrame& frame, Status status, std::uint64_t value);
 /// Makes the thread execute its system call again when it resumes: how preempted operations go on.
 void restart_syscall(UserFrame& frame);
-/// First state of a thread: IF set, IOPL 0, everything else 0 but what is given.
+/// First state of a thread: IF set, IOPL 0, FS at its thread block, everything else 0 but what is given.
 void init_frame(UserFrame& frame, std::uint64_t rip, std::uint64_t rsp, std::uint64_t argument);
 
 // --- this CPU

@@ -82,7 +82,6 @@ void run_guest(Cpu& cpu, Thread& thread) {
         } else if (thread->in_guest != nullptr) {
             run_guest(cpu, *thread);
         } else {
-            cpu.local.frame = &thread->frame;
             kernel_lock.release();
             arch::return_to_user(thread->frame);
         }

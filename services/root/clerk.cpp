@@ -96,8 +96,8 @@ Status Clerk::hire(Tsc patience) {
     }
     if (status == Status::ok) {
         status = sys::thread_configure(root_slot::clerk_thread, slot::cap_space, space,
-                                       UserVirt{reinterpret_cast<std::uint64_t>(&root_clerk_entry)},
-                                       root_address::clerk_stack_top, root_address::clerk_utcb.value);
+                                       UserVirt{reinterpret_cast<std::uint64_t>(&component_entry)},
+                                       root_address::clerk_stack_top, clerk_argument);
     }
     if (status == Status::ok) {
         status = sys::thread_schedule(root_slot::clerk_thread, Selector{boot_slot::cpu_time}, CpuId{0}, clerk_priority,

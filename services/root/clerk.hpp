@@ -83,6 +83,5 @@ private:
 
 } // namespace bulkhead::root
 
-/// The thread's first instruction (clerk_entry.S); it calls root_clerk_main.
-extern "C" void root_clerk_entry();
-extern "C" [[noreturn]] void root_clerk_main();
+/// The first instruction of both of root's threads (lib/src/target/crt0.S).
+extern "C" void component_entry();

@@ -96,26 +96,28 @@ bool bring_up(const BootInfo& boot, Launcher& launcher, MemoryPool& pool, BootIm
     }
 }
 
-} // namespace
-} // namespace bulkhead::root
-
-extern "C" [[noreturn]] void root_clerk_main() {
-    using namespace bulkhead;
-    root::ClerkWorker worker{root::desk, root::machine};
-    auto& page = *static_cast<EventPage*>(sys::pointer(root::root_address::clerk_event_page));
+[[noreturn]] void work_as_clerk() {
+    ClerkWorker worker{desk, machine};
+    auto& page = *static_cast<EventPage*>(sys::pointer(root_address::clerk_event_page));
     for (;;) {
         if (worker.work()) {
-            (void)sys::signal(root::root_slot::own_bell);
+            (void)sys::signal(root_slot::own_bell);
         } else {
-            (void)sys::wait(root::root_slot::clerk_events);
+            (void)sys::wait(root_slot::clerk_events);
             (void)drain(page, [](std::uint32_t) {});
         }
     }
 }
 
-extern "C" [[noreturn]] void component_main(std::uint64_t) {
+} // namespace
+} // namespace bulkhead::root
+
+extern "C" [[noreturn]] void component_main(std::uint64_t argument) {
     using namespace bulkhead;
     using namespace bulkhead::root;
+    if (argument == clerk_argument) {
+        work_as_clerk();
+    }
     const std::uint64_t boot_tsc = __builtin_ia32_rdtsc();
     log_target().instead = post_line;
     const auto& boot = *static_cast<const BootInfo*>(sys::pointer(boot_info_address));

@@ -57,11 +57,14 @@ static_assert(first_part_fault + part_count <= clerk);
 inline constexpr std::uint32_t clerk_priority = 56;
 inline constexpr std::uint32_t max_component_priority = 55;
 
+/// What the clerk's thread starts with; root's own starts with the address of its BootInfo.
+inline constexpr std::uint64_t clerk_argument = 0;
+
 /// Places in root's address space.
 namespace root_address {
-inline constexpr UserVirt clerk_utcb{0x7000'0000'6000};
-inline constexpr UserVirt clerk_event_page{0x7000'0000'8000};
-inline constexpr UserVirt clerk_stack_top{0x7000'0020'0000};
+inline constexpr UserVirt clerk_utcb = layout::of_thread(layout::utcb_address, 1);
+inline constexpr UserVirt clerk_event_page = layout::of_thread(layout::event_page_address, 1);
+inline constexpr UserVirt clerk_stack_top = layout::of_thread(layout::stack_top, 1);
 inline constexpr std::uint64_t clerk_stack_bytes = 32 * 1024;
 inline constexpr UserVirt image_window{0x2000'0000'0000};
 inline constexpr UserVirt spawn_window{0x2100'0000'0000};

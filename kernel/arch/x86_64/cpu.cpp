@@ -28,9 +28,9 @@ constexpr std::uint64_t star =
 static_assert(SELECTOR_USER_CODE == (SELECTOR_KERNEL_DATA | 3) + 16 &&
               SELECTOR_USER_DATA == (SELECTOR_KERNEL_DATA | 3) + 8);
 
-constexpr std::uint32_t leaf7_fsgsbase = 1u << 0, leaf7_smep = 1u << 7, leaf7_smap = 1u << 20; // ebx
+constexpr std::uint32_t leaf7_smep = 1u << 7, leaf7_smap = 1u << 20; // ebx
 constexpr std::uint32_t leaf7_umip = 1u << 2;                                                  // ecx
-constexpr std::uint32_t leaf1_rdrand = 1u << 30;                                               // ecx
+constexpr std::uint32_t leaf1_xsave = 1u << 26, leaf1_rdrand = 1u << 30; // ecx
 constexpr std::uint32_t extended_svm = 1u << 2;                                                // 8000_0001 ecx
 constexpr std::uint32_t extended_nx = 1u << 20;                                                // 8000_0001 edx
 constexpr std::uint32_t svm_nested_paging = 1u << 0;                                           // 8000_000A edx
@@ -61,7 +61,7 @@ void load_segments(CpuLocal& block) {
 /// CR4 outside guests, on every CPU.
 std::uint64_t host_cr4() {
     const CpuidResult features = cpuid(7);
-    return cr4::pae | cr4::mce | cr4::pge | cr4::fsgsbase | ((features.ebx & leaf7_smep) != 0 ? cr4::smep : 0) |
+    return cr4::pae | cr4::mce | cr4::pge | ((features.ebx & leaf7_smep) != 0 ? cr4::smep : 0) |
            ((features.ebx & leaf7_smap) != 0 ? cr4::smap : 0) | ((features.ecx & leaf7_umip) != 0 ? cr4::umip : 0);
 }
 
@@ -80,8 +80,8 @@ const char* missing_feature() {
     if ((read_msr(Msr::vm_cr) & vm_cr_svm_disabled) != 0) {
         return "SVM switched off by the firmware (VM_CR.SVMDIS)";
     }
-    if (cpuid(0).eax < 7 || (cpuid(7).ebx & leaf7_fsgsbase) == 0) {
-        return "no FSGSBASE";
+    if (cpuid(0).eax < 7 || (cpuid(1).ecx & leaf1_xsave) == 0) {
+        return "no XSAVE";
     }
     return nullptr;
 }

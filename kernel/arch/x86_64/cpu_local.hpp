@@ -31,7 +31,7 @@ struct CpuLocal {
     UserFrame* frame; ///< where an entry from ring 3 saves registers: the thread that return_to_user resumed last
     std::uint64_t stack_top; ///< of this CPU's kernel stack
     std::uint64_t scratch;   ///< ring 3's RSP, for a few instructions
-    std::uint64_t unused;
+    std::uint64_t* fs_base_after_guest; ///< where the back end finds the thread's FS base when a guest has exited
     std::uint64_t canary; ///< stack protector; the compiler knows the offset
     CpuId id;
     std::uint32_t apic_id;
@@ -48,12 +48,12 @@ static_assert(offsetof(CpuLocal, self) == LOCAL_SELF);
 static_assert(offsetof(CpuLocal, frame) == LOCAL_FRAME);
 static_assert(offsetof(CpuLocal, stack_top) == LOCAL_STACK);
 static_assert(offsetof(CpuLocal, scratch) == LOCAL_SCRATCH);
+static_assert(offsetof(CpuLocal, fs_base_after_guest) == LOCAL_GUEST_FS_BASE);
 static_assert(offsetof(CpuLocal, canary) == LOCAL_CANARY);
 static_assert(offsetof(UserFrame, gpr) == FRAME_GPR);
 static_assert(offsetof(UserFrame, rip) == FRAME_RIP);
 static_assert(offsetof(UserFrame, rflags) == FRAME_RFLAGS);
 static_assert(offsetof(UserFrame, fs_base) == FRAME_FS_BASE);
-static_assert(offsetof(UserFrame, gs_base) == FRAME_GS_BASE);
 static_assert(offsetof(UserFrame, by_iret) == FRAME_BY_IRET);
 static_assert(user_end == USER_END);
 

@@ -13,16 +13,6 @@
     .set offset, offset + 8
     .endr
 
-// Ring 3's FS and GS bases. It may have changed them: CR4.FSGSBASE is set.
-.macro SAVE_BASES frame
-    rdfsbase %rax
-    mov %rax, FRAME_FS_BASE(\frame)
-    swapgs
-    rdgsbase %rax
-    swapgs
-    mov %rax, FRAME_GS_BASE(\frame)
-.endm
-
 .macro CLEAR_FLAGS // an interrupt leaves AC and DF as ring 3 had them
     push $2
     popf
@@ -44,7 +34,6 @@ syscall_entry:
     mov %gs:LOCAL_SCRATCH, %rax
     mov %rax, frame_rsp(%rsp)
     movq $0, FRAME_BY_IRET(%rsp)
-    SAVE_BASES %rsp
     mov %gs:LOCAL_STACK, %rsp
     xor %ebp, %ebp
     call kernel_syscall
@@ -70,7 +59,6 @@ vector_entry:
     pop FRAME_RFLAGS(%rdi)
     pop frame_rsp(%rdi)
     movq $1, FRAME_BY_IRET(%rdi)
-    SAVE_BASES %rdi
     mov %gs:LOCAL_STACK, %rsp
     CLEAR_FLAGS
     mov %edx, %edi
@@ -114,12 +102,19 @@ kernel_entry:
 ist_entry:
     PUSH_ALL
     CLEAR_FLAGS
-    rdgsbase %rbx
-    mov TRAP_TO_IST_LOCAL(%rsp), %rax
-    wrgsbase %rax
+    mov $MSR_GS_BASE, %ecx
+    rdmsr
+    mov %eax, %ebx
+    mov %edx, %r12d
+    mov TRAP_TO_IST_LOCAL(%rsp), %eax
+    mov TRAP_TO_IST_LOCAL + 4(%rsp), %edx
+    wrmsr
     mov %rsp, %rdi
     call handle_trap
-    wrgsbase %rbx
+    mov $MSR_GS_BASE, %ecx
+    mov %ebx, %eax
+    mov %r12d, %edx
+    wrmsr
     POP_ALL
     iretq
 
@@ -153,11 +148,7 @@ same_thread:
     mov $USER_END, %rax
     cmp %rax, %rcx
     jae bad_rip
-    mov FRAME_FS_BASE(%rdi), %rax
-    wrfsbase %rax
-    mov FRAME_GS_BASE(%rdi), %rax
     swapgs
-    wrgsbase %rax
     .irp r, rbx, rbp, r12, r13, r14, r15, rdx, rax
     mov frame_\r(%rdi), %\r
     .endr
@@ -187,9 +178,16 @@ other_thread: // data segment registers could carry a bit from one component to 
     mov %eax, %ds
     mov %eax, %es
     mov %eax, %fs
-    swapgs // on some processors a null selector clears the base; ring 3's is written again above
+    swapgs // on some processors a null selector clears the base: ring 3's, which is 0
     mov %eax, %gs
     swapgs
+    mov FRAME_FS_BASE(%rdi), %rax
+    mov %gs:LOCAL_GUEST_FS_BASE, %rdx
+    mov %rax, (%rdx)
+    mov %rax, %rdx
+    shr $32, %rdx
+    mov $MSR_FS_BASE, %ecx
+    wrmsr
     jmp same_thread
 
 bad_rip: // IRET would fault in the kernel, with ring 3's GS base: the thread gets its #GP from here

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A component thread's registers seen through the system-call convention (bulkhead/abi/syscall.hpp).
 #include <arch/arch.hpp>
+#include <arch/x86_64/cpu.hpp>
 
 namespace bulkhead::kernel::arch {
 
@@ -21,8 +22,14 @@ void init_frame(UserFrame& frame, std::uint64_t rip, std::uint64_t rsp, std::uin
     frame.gpr[static_cast<unsigned>(Gpr::rdi)] = argument;
     frame.gpr[static_cast<unsigned>(Gpr::rsp)] = rsp;
     frame.rip = rip;
+    frame.fs_base = rsp - thread_block_bytes;
     frame.rflags = initial_flags;
     frame.by_iret = 1;
+    for (std::uint32_t i = 0; i < online_cpus(); ++i) {
+        if (CpuLocal& block = local_of(CpuId{i}); block.frame == &frame) {
+            block.frame = nullptr; // it has a former life's segments
+        }
+    }
 }
 
 } // namespace bulkhead::kernel::arch

@@ -23,6 +23,7 @@
 #define LOCAL_FRAME 8
 #define LOCAL_STACK 16
 #define LOCAL_SCRATCH 24
+#define LOCAL_GUEST_FS_BASE 32
 #define LOCAL_CANARY 40
 
 // struct UserFrame
@@ -30,8 +31,10 @@
 #define FRAME_RIP 128
 #define FRAME_RFLAGS 136
 #define FRAME_FS_BASE 144
-#define FRAME_GS_BASE 152
-#define FRAME_BY_IRET 160
+#define FRAME_BY_IRET 152
+
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
 
 // user_end of abi/types.hpp
 #define USER_END 0x00007ffffffff000

@@ -15,7 +15,7 @@ inline constexpr std::uint64_t host = pe | mp | ts | et | ne | wp | pg;
 
 namespace cr4 {
 inline constexpr std::uint64_t pae = 1u << 5, mce = 1u << 6, pge = 1u << 7, osfxsr = 1u << 9, umip = 1u << 11,
-                               fsgsbase = 1u << 16, osxsave = 1u << 18, smep = 1u << 20, smap = 1u << 21;
+                               osxsave = 1u << 18, smep = 1u << 20, smap = 1u << 21;
 } // namespace cr4
 
 namespace efer {

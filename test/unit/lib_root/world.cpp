@@ -4,7 +4,7 @@
 #include <console.pb.h>
 
 /// The clerk's thread is stepped by tests; its first instruction is only an address here.
-extern "C" void root_clerk_entry() {}
+extern "C" void component_entry() {}
 
 namespace bulkhead::root::test {
 namespace {

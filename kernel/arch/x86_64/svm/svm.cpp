@@ -42,6 +42,8 @@ struct PerCpu {
 constexpr HostPhys host_state_of(HostPhys area) {
     return HostPhys{area.value + offsetof(PerCpu, host_state)};
 }
+/// VMSAVE and VMLOAD use the VMCB's form.
+constexpr u64 fs_base_offset = sizeof(VmcbControl) + offsetof(VmcbSave, fs) + offsetof(Segment, base);
 PerCpu& per_cpu(HostPhys area) {
     return *static_cast<PerCpu*>(arch::to_virtual(area));
 }
@@ -51,9 +53,6 @@ constexpr auto msr_vm_hsave_pa = static_cast<arch::Msr>(0xc001'0117);
 
 bool prepare_machine(BootMemory& memory) {
     machine.features = detect_features();
-    if (machine.features.xcr0 == 0) {
-        panic("this processor has no XSAVE"); // all with FSGSBASE, which the kernel wants anyway, have it
-    }
     if (machine.features.vector_state_bytes > vector_state_bytes) {
         panic("this processor's vector state is larger than the kernel knows how to keep");
     }
@@ -258,7 +257,9 @@ bool svm_prepare_cpu(CpuLocal& local, BootMemory& memory) {
 void svm_enable_cpu(CpuLocal& local) {
     write_msr(Msr::efer, read_msr(Msr::efer) | efer::svme);
     write_msr(msr_vm_hsave_pa, local.svm_area.value);
-    asm volatile("vmsave %0" : : "a"(host_state_of(local.svm_area).value) : "memory");
+    const HostPhys host_state = host_state_of(local.svm_area);
+    asm volatile("vmsave %0" : : "a"(host_state.value) : "memory");
+    local.fs_base_after_guest = static_cast<u64*>(to_virtual(HostPhys{host_state.value + fs_base_offset}));
     if (machine.features.tsc_aux) {
         write_msr(msr_tsc_aux, 0);
     }

@@ -60,6 +60,10 @@ struct CapItem {
 };
 static_assert(sizeof(CapItem) == 8);
 
+/// A thread's FS base, for its whole life: so far below the stack pointer that it is configured with. Ring 3 cannot
+/// change it (CR4.FSGSBASE is 0), and a GS base it has none.
+inline constexpr std::uint64_t thread_block_bytes = 64;
+
 /// User thread control block: one page, shared by a thread and the kernel. The kernel reads each field once.
 struct Utcb {
     static constexpr std::uint32_t max_caps = 4;
