@@ -49,6 +49,13 @@ class Send:
 
 
 @dataclass(frozen=True)
+class SendNmis:
+    """So many non-maskable interrupts to every CPU, at whatever moments they come."""
+
+    count: int
+
+
+@dataclass(frozen=True)
 class Machine:
     smp: int = 1
     memory: int = 256

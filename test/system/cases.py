@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from case import ENDED_WELL, ENDED_WITH_FAILURES, HALTED, REFUSED, BootCase, Domain, Expect, Machine, Send
+from case import ENDED_WELL, ENDED_WITH_FAILURES, HALTED, REFUSED, BootCase, Domain, Expect, Machine, Send, SendNmis
 from event_cases import EVENT_CASES
 from g32_cases import G32_CASES
 from grant_cases import GRANT_CASES
@@ -236,12 +236,21 @@ MACHINES = (
         status=HALTED, machine=Machine(cpu="qemu64,+svm,-npt", exit_port=False), timeout=30,
     ),
     BootCase(
+        "no-xsave", ("REQ-KERNEL-004",), (Domain("hello", "hello"),), (Expect("log", "this CPU has no XSAVE: halted"),),
+        status=HALTED, machine=Machine(cpu="qemu64,+svm,+npt,-xsave", exit_port=False), timeout=30,
+    ),
+    BootCase(
         "no-long-mode", ("REQ-KERNEL-004",), (Domain("hello", "hello"),), (Expect("log", "halted"),),
         status=HALTED, machine=Machine(cpu="qemu32", exit_port=False), timeout=30,
     ),
     BootCase(
         "refusal-has-a-status", ("REQ-KERNEL-004",), (Domain("hello", "hello"),), (Expect("log", "halted"),),
         status=REFUSED, machine=Machine(cpu="qemu64,-svm"), timeout=30,
+    ),
+    BootCase(
+        "unexpected-nmis", ("REQ-KERNEL-013",), (Domain("spin", "spin", "ms=2000"), Domain("hello", "hello", "echo", budget_us=5000, period_us=10000)),
+        (Expect("hello", "say something: "), SendNmis(500), Send("hello", "still here\n"), Expect("hello", "heard [still here]"), ended("spin", "poweroff")),
+        machine=Machine(smp=2), timeout=60,
     ),
     BootCase(
         "iso-bios", ("REQ-KERNEL-002",), (Domain("hello", "hello"),), HELLO_STEPS,

@@ -27,7 +27,7 @@ import capabilities
 import cases
 import report
 import system_files
-from case import ALWAYS_FORBIDDEN, HALTED, BootCase, Expect, Send, ToolCase
+from case import ALWAYS_FORBIDDEN, HALTED, BootCase, Expect, Send, SendNmis, ToolCase
 from machine import Failure, Machine
 
 DEBUG_EXIT_PORT = "0xf4"
@@ -157,6 +157,9 @@ class Runner:
                 machine.expect(step.stream, step.text)
             elif isinstance(step, Send):
                 machine.send(step.stream, step.text)
+            elif isinstance(step, SendNmis):
+                for _ in range(step.count):
+                    machine.monitor_command("nmi")
         if case.status == HALTED:
             machine.expect_halted()
         else:
