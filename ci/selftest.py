@@ -113,6 +113,14 @@ class Compiled(unittest.TestCase):
         self.assertTrue(any("services/grant" in p for p in binaries.check(path, "event", False)))
         self.assertEqual(binaries.check(path, "grant", False), [])
 
+    def test_returns_must_not_be_predicted_by_a_guest(self):
+        def code(*mnemonics):
+            return "".join(f"ffffffff8020516{i}:\t{mnemonic}\n" for i, mnemonic in enumerate(mnemonics))
+        self.assertEqual(binaries.return_problems("k", code("push %rbp", "vmrun", *["call 1", "int3"] * 32, "pop %rbp", "ret")), [])
+        self.assertTrue(binaries.return_problems("k", code(*["call 1"] * 32, "vmrun", "pop %rbp", "ret")))
+        self.assertTrue(binaries.return_problems("k", code("vmrun", *["call 1"] * 31, "ret")))
+        self.assertTrue(binaries.return_problems("k", code("vmload", "ret")))
+
     def test_an_undefined_symbol_is_refused(self):
         self.assertTrue(any("undefined" in p for p in binaries.symbol_problems("a", "                 U gone\n")))
 

@@ -70,7 +70,8 @@ inline constexpr MethodText method_texts[] = {
      "Removes whatever is mapped there, whoever mapped it. Holes are no error.",
      "bad_argument, out_of_range, out_of_memory (a 2 MiB page must be split)", "512 entries, then preemptible"},
     {Method::thread_configure, "CapSpace [control] | AddressSpace [map] << 32, entry, stack pointer, argument (in rdi)",
-     "Sets what a stopped thread starts with. Its FS base is 64 bytes below that stack pointer, for its whole life.", "busy, out_of_range", "constant"},
+     "Sets what a stopped thread starts with. Its FS base is 64 bytes below that stack pointer, for its whole life.",
+     "busy, out_of_range", "constant"},
     {Method::thread_schedule, "CpuTime [control] | cpu << 32, priority (0 to 63), budget in us, period in us",
      "Gives the thread CPU time of its own: `budget` in each `period` on that CPU. Budget 0 or budget = period: no "
      "limit, round robin. A thread without runs only on time lent by callers. "

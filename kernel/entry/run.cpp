@@ -52,10 +52,11 @@ void run_guest(Cpu& cpu, Thread& thread) {
     if (EventSet* const events = thread.events.get(); events != nullptr && events->any()) {
         return finish_run(thread, Status::signalled);
     }
-    if (vcpu.home_cpu != cpu.id.value && vcpu.home_cpu != no_cpu) {
+    const bool comes = vcpu.home_cpu != cpu.id.value;
+    if (comes && vcpu.home_cpu != no_cpu) {
         return finish_run(thread, Status::busy); // its registers are still in another CPU
     }
-    const bool flush = vcpu.seen_epoch != stage2->epoch || vcpu.home_cpu == no_cpu;
+    const bool flush = vcpu.seen_epoch != stage2->epoch || comes;
     vcpu.seen_epoch = stage2->epoch;
     vcpu.home_cpu = cpu.id.value;
     cpu.guest = stage2;

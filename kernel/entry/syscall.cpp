@@ -125,11 +125,7 @@ void go_on_later(Thread& thread) {
 } // namespace
 
 void handle_syscall(Thread& thread) {
-    const std::uint64_t number = arch::syscall_arguments(thread.frame).number;
-    if (number >= static_cast<std::uint64_t>(Syscall::count)) {
-        return set_result(thread, Status::bad_method);
-    }
-    switch (static_cast<Syscall>(number)) {
+    switch (static_cast<Syscall>(arch::syscall_arguments(thread.frame).number)) {
     case Syscall::call:
         return do_call(thread);
     case Syscall::reply_wait:
@@ -146,8 +142,8 @@ void handle_syscall(Thread& thread) {
         thread.budget.slice_left = 0;
         arch::this_cpu().stale = true;
         return set_result(thread, Status::ok);
-    case Syscall::count:
-        break;
+    default:
+        return set_result(thread, Status::bad_method);
     }
 }
 

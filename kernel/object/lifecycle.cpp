@@ -57,6 +57,7 @@ Step destroy_thread(Thread& thread) {
     for (std::uint32_t i = 0; i < cpu_count; ++i) {
         if (cpus[i]->payer == &thread) {
             cpus[i]->payer = nullptr;
+            cpus[i]->stale = true;
         }
     }
     scheduler::disarm(thread.refill);

@@ -21,7 +21,7 @@ Thread* choose_anew(Cpu& cpu);
 /// what ran before.
 inline Thread* choose(Cpu& cpu) {
     Thread* const current = cpu.current;
-    const bool goes_on = !cpu.stale && cpu.payer != nullptr && current != nullptr && current->runnable();
+    const bool goes_on = !cpu.stale && current != nullptr && current->runnable();
     return goes_on ? current : choose_anew(cpu);
 }
 

@@ -30,11 +30,13 @@ bool in_64bit_code(const VcpuState& s) {
 }
 
 void finish_instruction(Vcpu& v, std::uint32_t length) {
+    finish_instruction(v, length, in_64bit_code(*v.state));
+}
+
+void finish_instruction(Vcpu& v, std::uint32_t length, bool in_64bit) {
     VcpuState& s = *v.state;
-    s.rip += length;
-    if (!in_64bit_code(s)) {
-        s.rip &= 0xffff'ffff;
-    }
+    const std::uint64_t next = s.rip + length;
+    s.rip = in_64bit ? next : next & 0xffff'ffff;
     s.interrupt_shadow = 0;
     v.touch(VcpuGroups::ip);
 }

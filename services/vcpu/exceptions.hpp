@@ -20,6 +20,8 @@ bool in_64bit_code(const VcpuState& s);
 
 /// The instruction is done: RIP moves past it, and the shadow of an STI or MOV SS before it ends.
 void finish_instruction(Vcpu& v, std::uint32_t length);
+/// The same for who has asked for the width of the code already.
+void finish_instruction(Vcpu& v, std::uint32_t length, bool in_64bit);
 
 void inject_undefined_opcode(Vcpu& v);
 void inject_general_protection(Vcpu& v);

@@ -200,6 +200,27 @@ void Monitor::wake(Vcpu& v) {
     }
 }
 
+/// Whether the kernel has taken what the monitor changed: of a status other than ok.
+bool Monitor::was_entered(Vcpu& v, Status status, Port port) {
+    switch (status) {
+    case Status::signalled:
+    case Status::timeout:
+    case Status::busy: // its registers are still on their way from another CPU
+        return true;
+    case Status::bad_selector:
+    case Status::bad_type:
+    case Status::no_right:
+        if (port.value != 0) { // the other end has closed, and perhaps somebody has bound again
+            send_after_failure(domain_, port);
+            return false;
+        }
+        [[fallthrough]];
+    default:
+        domain_.crash(v, "the kernel refused to run the vCPU");
+        return false;
+    }
+}
+
 void Monitor::enter(Vcpu& v, Tsc until) {
     const Port port = v.signal_port;
     const Selector signal = port.value != 0 ? sender_of(domain_, port) : no_selector;
@@ -214,22 +235,7 @@ void Monitor::enter(Vcpu& v, Tsc until) {
     if (has_waited(v)) [[unlikely]] {
         account_wait(domain_, v);
     }
-    switch (result.status) {
-    case Status::ok:
-    case Status::signalled:
-    case Status::timeout:
-    case Status::busy: // its registers are still on their way from another CPU
-        break;
-    case Status::bad_selector:
-    case Status::bad_type:
-    case Status::no_right:
-        if (port.value != 0) { // the other end has closed, and perhaps somebody has bound again
-            send_after_failure(domain_, port);
-            return;
-        }
-        [[fallthrough]];
-    default:
-        domain_.crash(v, "the kernel refused to run the vCPU");
+    if (result.status != Status::ok && !was_entered(v, result.status, port)) [[unlikely]] {
         return;
     }
     v.changed = VcpuGroups::none;

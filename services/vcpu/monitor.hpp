@@ -47,6 +47,7 @@ private:
     void unlock(Vcpu& v);
     void sleep(Vcpu& v, int runstate, Tsc until);
     void wake(Vcpu& v);
+    bool was_entered(Vcpu& v, Status status, Port port);
     void enter(Vcpu& v, Tsc until);
     void count_exit();
 

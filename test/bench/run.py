@@ -18,6 +18,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(REPOSITORY, "test", "system"))
 
 import fair
+import mitigations
 import profile
 import results
 import rows
@@ -232,6 +233,7 @@ def main():
     costs = {width: {row.name: bench.costs(row.name, width) for row in rows.all_rows(width) if not row.once} for width in rows.WIDTHS}
     peer = {"64": xen.measure(options.build, os.path.dirname(options.guests))} if options.peer else load(RESULTS).get("xen", {})
     save(RESULTS, {"bulkhead": found, "xen": peer, "fair xen": fair.FIGURES, "costs": costs, "image bytes": sizes(options.build),
+                   "mitigations": mitigations.of_kernel(os.path.join(options.build, "kernel", "bulkhead-kernel.elf")),
                    "sections": load(RESULTS).get("sections", {})})
     print(write_documents())
     return gate(found, options.guests)

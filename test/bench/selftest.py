@@ -11,6 +11,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
 
+import mitigations
 import profile
 import results
 import rows
@@ -26,6 +27,12 @@ class Parsing(unittest.TestCase):
         text = "[bench log] bench: cpuid 690 692 700 1000\nbench: done\n(d3) bench: rdmsr 1 2 3 4\r\n"
         self.assertEqual(results.parse(text), {"cpuid": {"min": 690, "median": 692, "max": 700, "samples": 1000},
                                                "rdmsr": {"min": 1, "median": 2, "max": 3, "samples": 4}})
+
+    def test_counts_what_an_exit_executes_for_speculation(self):
+        lines = ["vmrun %rax", "cmpb $0x0,0x1000(%rip) # 1 <svm_overwrites_returns>", "je 9 <svm_run+0x9>", "call 2 <x>", "int3", "call 3 <x>", "int3",
+                 "add $0x100,%rsp", "xor %ecx,%ecx", "xor %r8d,%r8d", "xor %ecx,%edx", "ret"]
+        counts = mitigations.count("".join(f"ffffffff8020516{i:x}:\t{line}\n" for i, line in enumerate(lines)))
+        self.assertEqual(sorted(counts.values()), [2, 5])
 
     def test_takes_no_half_line(self):
         self.assertEqual(results.parse("bench: cpuid 690 692\nbench: FAIL cpuid\n"), {})

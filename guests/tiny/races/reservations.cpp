@@ -88,7 +88,7 @@ void race_pointer() {
     race.flip(&argument.extent_start, static_cast<std::uint32_t>(address_of(lists[0])),
               static_cast<std::uint32_t>(address_of(lists[1])));
     race.start();
-    for (std::uint32_t round = 0; round < 24 && all_good(); ++round) {
+    for (std::uint32_t round = 0; round < 48 && all_good(); ++round) {
         const std::int64_t done = tally.call([] { return change(XENMEM_decrease_reservation, argument); });
         check(done == long_list, "a long list", done);
         const bool second = !is_hole(play_gfn);

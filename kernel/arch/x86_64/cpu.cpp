@@ -28,12 +28,12 @@ constexpr std::uint64_t star =
 static_assert(SELECTOR_USER_CODE == (SELECTOR_KERNEL_DATA | 3) + 16 &&
               SELECTOR_USER_DATA == (SELECTOR_KERNEL_DATA | 3) + 8);
 
-constexpr std::uint32_t leaf7_smep = 1u << 7, leaf7_smap = 1u << 20; // ebx
-constexpr std::uint32_t leaf7_umip = 1u << 2;                                                  // ecx
+constexpr std::uint32_t leaf7_smep = 1u << 7, leaf7_smap = 1u << 20;     // ebx
+constexpr std::uint32_t leaf7_umip = 1u << 2;                            // ecx
 constexpr std::uint32_t leaf1_xsave = 1u << 26, leaf1_rdrand = 1u << 30; // ecx
-constexpr std::uint32_t extended_svm = 1u << 2;                                                // 8000_0001 ecx
-constexpr std::uint32_t extended_nx = 1u << 20;                                                // 8000_0001 edx
-constexpr std::uint32_t svm_nested_paging = 1u << 0;                                           // 8000_000A edx
+constexpr std::uint32_t extended_svm = 1u << 2;                          // 8000_0001 ecx
+constexpr std::uint32_t extended_nx = 1u << 20;                          // 8000_0001 edx
+constexpr std::uint32_t svm_nested_paging = 1u << 0;                     // 8000_000A edx
 constexpr std::uint64_t vm_cr_svm_disabled = 1u << 4;
 
 CpuLocal* locals[max_cpus];

@@ -19,7 +19,8 @@ inline constexpr std::uint64_t pae = 1u << 5, mce = 1u << 6, pge = 1u << 7, osfx
 } // namespace cr4
 
 namespace efer {
-inline constexpr std::uint64_t sce = 1u << 0, lme = 1u << 8, lma = 1u << 10, nxe = 1u << 11, svme = 1u << 12;
+inline constexpr std::uint64_t sce = 1u << 0, lme = 1u << 8, lma = 1u << 10, nxe = 1u << 11, svme = 1u << 12,
+                               aibrse = 1u << 21;
 } // namespace efer
 
 enum class Msr : std::uint32_t {

@@ -86,7 +86,7 @@ void handle_hypercall(Domain& d, Vcpu& v) {
     }
     const auto bits = static_cast<std::uint64_t>(result);
     gpr(s, Gpr::rax) = wide ? bits : bits & low_half;
-    finish_instruction(v, s.instruction_length != 0 ? s.instruction_length : vmmcall_bytes);
+    finish_instruction(v, s.instruction_length != 0 ? s.instruction_length : vmmcall_bytes, wide);
 }
 
 } // namespace bulkhead::vcpu

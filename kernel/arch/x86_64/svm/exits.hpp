@@ -74,8 +74,8 @@ constexpr ExitPlan plan_exception(const ExitRecord& exit) {
             .qualification = vector | (error << 32)};
 }
 
-constexpr ExitPlan plan_exit(const ExitRecord& exit) {
-    const auto code = static_cast<ExitCode>(exit.code);
+/// Those that no single code stands for.
+constexpr ExitPlan plan_other(const ExitRecord& exit) {
     if ((exit.code & 0xffff'ffff) == static_cast<std::uint64_t>(ExitCode::invalid)) {
         return {.reason = ExitReason::invalid_state};
     }
@@ -83,7 +83,11 @@ constexpr ExitPlan plan_exit(const ExitRecord& exit) {
         exit.code < static_cast<std::uint64_t>(ExitCode::interrupt)) {
         return plan_exception(exit);
     }
-    switch (code) {
+    return {.reason = ExitReason::privileged, .length = length_of(exit, 0)};
+}
+
+constexpr ExitPlan plan_exit(const ExitRecord& exit) {
+    switch (static_cast<ExitCode>(exit.code)) {
     case ExitCode::dr5_read:
     case ExitCode::dr7_read:
     case ExitCode::dr5_write:
@@ -120,7 +124,7 @@ constexpr ExitPlan plan_exit(const ExitRecord& exit) {
     case ExitCode::ferr_freeze:
         return {.reason = ExitReason::exception, .qualification = 16}; // #MF is what it stands for
     default:
-        return {.reason = ExitReason::privileged, .length = length_of(exit, 0)};
+        return plan_other(exit);
     }
 }
 

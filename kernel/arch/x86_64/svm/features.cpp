@@ -74,6 +74,7 @@ Features detect_features() {
     f.decode_assists = bit(svm.edx, 7);
     f.tsc_aux = bit(extended.edx, 27) || bit(structured.ecx, 22);
     f.branch_barrier = bit(sizes.ebx, 12);
+    f.automatic_ibrs = bit(leaf_if_present(0x8000'0021).eax, 8);
     f.repeats_injection = bit(basic.ecx, 31) && cpuid(0x4000'0000).ebx == 0x5447'4354; // "TCGT"
     if (bit(basic.ecx, 26)) {                                                          // XSAVE
         const CpuidResult area = cpuid(0xd, 0);

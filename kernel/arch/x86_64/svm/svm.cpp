@@ -17,7 +17,10 @@
 
 #include <new>
 
-extern "C" void svm_run(bulkhead::HostPhys vmcb, std::uint64_t* gpr, bulkhead::HostPhys host_state);
+extern "C" {
+void svm_run(bulkhead::HostPhys vmcb, std::uint64_t* gpr, bulkhead::HostPhys host_state);
+constinit bool svm_overwrites_returns{true};
+}
 
 namespace bulkhead::kernel::svm {
 namespace {
@@ -56,6 +59,7 @@ bool prepare_machine(BootMemory& memory) {
     if (machine.features.vector_state_bytes > vector_state_bytes) {
         panic("this processor's vector state is larger than the kernel knows how to keep");
     }
+    svm_overwrites_returns = !machine.features.automatic_ibrs;
     const HostPhys maps = memory.allocate(msr_map_bytes + io_map_bytes);
     if (maps.value == 0) {
         return false;
@@ -255,7 +259,8 @@ bool svm_prepare_cpu(CpuLocal& local, BootMemory& memory) {
 }
 
 void svm_enable_cpu(CpuLocal& local) {
-    write_msr(Msr::efer, read_msr(Msr::efer) | efer::svme);
+    const u64 protection = machine.features.automatic_ibrs ? efer::aibrse : 0;
+    write_msr(Msr::efer, read_msr(Msr::efer) | efer::svme | protection);
     write_msr(msr_vm_hsave_pa, local.svm_area.value);
     const HostPhys host_state = host_state_of(local.svm_area);
     asm volatile("vmsave %0" : : "a"(host_state.value) : "memory");

@@ -7,7 +7,7 @@
 
 namespace bulkhead {
 
-enum class Syscall : std::uint32_t {
+enum class Syscall : std::uint64_t {
     /// call(rdi = Portal selector [write], rsi = MessageInfo) -> Status, rdx = MessageInfo of the reply.
     /// Sends the message in the caller's UTCB and lends the caller's CPU time to the handler until it replies.
     /// Errors: bad_selector, bad_type, no_right, bad_argument (length), aborted (handler died, or none is bound).
