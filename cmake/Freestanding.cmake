@@ -16,7 +16,7 @@ target_compile_options(bh_component_flags INTERFACE -fstack-protector-strong $<$
 target_link_options(bh_component_flags INTERFACE -flto -O2)
 
 # Each component is linked at addresses of its own: an instruction's address says whose it is, in a fault's report and in a profile.
-set(bulkhead_components root memory grant event console domain vcpu operations)
+set(bulkhead_components root memory grant event console domain vcpu operations ring3)
 
 # bulkhead_component(NAME SOURCES...): a ring-3 component of its own, linked with the component runtime.
 function(bulkhead_component name)
