@@ -111,7 +111,8 @@ def main(build):
         found += check(kernel, None, True)
         found += return_problems("bulkhead-kernel.elf", run("objdump", "-d", "--no-show-raw-insn", "--disassemble=svm_run", kernel))
     for path in components:
-        found += check(path, os.path.basename(path)[:-4], False)
+        name = os.path.basename(path)[:-4]
+        found += check(path, name if name in SERVICES else None, False)  # what tests start in root's place may have a part of it
     print("\n".join(found))
     print(f"binaries: the kernel, {len(components)} components, {len(found)} problems")
     return 1 if found else 0
