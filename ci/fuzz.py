@@ -32,7 +32,8 @@ def run(name, program, seconds, build, keep):
     corpus = os.path.join(CORPUS, name)
     os.makedirs(corpus, exist_ok=True)
     with tempfile.TemporaryDirectory() as found:
-        done = subprocess.run([program, f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-max_len=4096", "-print_final_stats=1",
+        done = subprocess.run([program, f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-max_len=4096", "-len_control=0",
+                               "-print_final_stats=1",
                                f"-artifact_prefix={os.path.join(build, 'fuzz', name)}-", found, corpus],
                               capture_output=True, text=True, errors="replace", check=False)
         if keep and done.returncode == 0:

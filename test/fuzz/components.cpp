@@ -6,13 +6,14 @@
 #include <world.hpp>
 
 #include "demand.hpp"
+#include "wire.hpp"
 
 using namespace bulkhead;
 using namespace bulkhead::test;
 
 namespace {
 
-constexpr std::uint32_t max_messages = 32;
+constexpr std::uint32_t max_messages = 64;
 constexpr std::uint32_t ports_of_one_domain = 128;
 
 } // namespace
@@ -33,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const Selector portal = portals[input.ConsumeIntegralInRange(0, 2)];
         const auto caps = input.ConsumeIntegralInRange<std::uint32_t>(0, Utcb::max_caps);
         const auto first = input.ConsumeIntegralInRange<std::uint32_t>(0, own_slots - 1);
-        const auto bytes = input.ConsumeBytes<std::uint8_t>(input.ConsumeIntegralInRange<std::size_t>(0, 128));
+        const auto bytes = fuzz::message(input, Utcb::data_size);
         demand(world.send(client, portal, bytes, caps, first) == Status::ok);
     }
     world.check_honest();

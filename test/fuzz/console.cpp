@@ -6,6 +6,7 @@
 #include <console_world.hpp>
 
 #include "demand.hpp"
+#include "wire.hpp"
 
 using namespace bulkhead;
 using bulkhead::console::test::World;
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::uint32_t max_steps = 64;
 
-void send(World& world, const std::string& bytes) {
+void send(World& world, const fuzz::Bytes& bytes) {
     world.machine.run_as(world.monitor, [&] {
         std::copy(bytes.begin(), bytes.end(), sys::utcb().data);
         demand(sys::call(slot::console, {static_cast<std::uint32_t>(bytes.size()), 0}).status == Status::ok);
@@ -40,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::uint32_t i = 0; i < max_steps && input.remaining_bytes() != 0; ++i) {
         switch (input.ConsumeIntegralInRange(0, 4)) {
         case 0:
-            send(world, input.ConsumeRandomLengthString(600));
+            send(world, fuzz::message(input, Utcb::data_size));
             break;
         case 1:
             scribble(world, input);

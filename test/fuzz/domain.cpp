@@ -6,6 +6,7 @@
 #include <domain_world.hpp>
 
 #include "demand.hpp"
+#include "wire.hpp"
 
 using namespace bulkhead;
 using namespace bulkhead::domain::test;
@@ -26,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint32_t used = world.machine.used_slots(world.domain);
     demand(lent != 0);
     for (std::uint32_t i = 0; i < max_steps && input.remaining_bytes() != 0; ++i) {
-        const std::string bytes = input.ConsumeRandomLengthString(300);
+        const fuzz::Bytes bytes = fuzz::message(input, Utcb::data_size);
         world.machine.run_as(world.monitor1, [&] {
             std::copy(bytes.begin(), bytes.end(), sys::utcb().data);
             demand(sys::call(slot::domain, {static_cast<std::uint32_t>(bytes.size()), 0}).status == Status::ok);

@@ -7,6 +7,8 @@
 #include <new>
 #include <stdexcept>
 
+#include <sys/mman.h>
+
 #include "entry/syscall.hpp"
 #include "fake.hpp"
 #include "object/control.hpp"
@@ -38,15 +40,20 @@ void require(bool condition, const char* what) {
 }
 
 struct Aligned {
-    explicit Aligned(std::uint64_t bytes) : data{std::aligned_alloc(large_page_size, bytes)}, size{bytes} {
-        require(data != nullptr, "no memory");
-        __builtin_memset(data, 0, bytes);
+    /// Zero, and in the host's memory only where it is touched.
+    explicit Aligned(std::uint64_t bytes)
+        : mapped{mmap(nullptr, bytes + large_page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)},
+          size{bytes} {
+        require(mapped != MAP_FAILED, "no memory");
+        const auto start = reinterpret_cast<std::uint64_t>(mapped);
+        data = static_cast<std::uint8_t*>(mapped) + (large_page_size - start % large_page_size) % large_page_size;
     }
-    ~Aligned() { std::free(data); }
+    ~Aligned() { munmap(mapped, size + large_page_size); }
     Aligned(const Aligned&) = delete;
     Aligned& operator=(const Aligned&) = delete;
-    void* data;
+    void* mapped;
     std::uint64_t size;
+    void* data{nullptr};
 };
 
 constexpr std::uint64_t round_up(std::uint64_t bytes) {
