@@ -26,9 +26,10 @@ void init_frame(UserFrame& frame, std::uint64_t rip, std::uint64_t rsp, std::uin
     frame.rflags = initial_flags;
     frame.by_iret = 1;
     for (std::uint32_t i = 0; i < online_cpus(); ++i) {
-        if (CpuLocal& block = local_of(CpuId{i}); block.frame == &frame) {
-            block.frame = nullptr; // it has a former life's segments
-        }
+        // That CPU may still have its former life's segments; in one step, as it may be leaving the kernel right now.
+        UserFrame* former = &frame;
+        (void)__atomic_compare_exchange_n(&local_of(CpuId{i}).frame, &former, nullptr, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED);
     }
 }
 
