@@ -158,7 +158,7 @@ void account(Cpu& cpu) {
     const std::uint64_t used = now - cpu.charged_until;
     cpu.charged_until = now;
     Thread* const payer = cpu.payer;
-    if (payer == nullptr || payer->budget.place != Budget::Place::ready) {
+    if (payer == nullptr || payer->budget.place != Budget::Place::ready || payer->budget.cpu != cpu.id) {
         return;
     }
     Budget& b = payer->budget;

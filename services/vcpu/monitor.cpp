@@ -232,7 +232,7 @@ void Monitor::enter(Vcpu& v, Tsc until) {
     }
     const sys::RunResult result = sys::vcpu_run(selector_of(v), v.changed, signal, until);
     lock(v);
-    if (has_waited(v)) [[unlikely]] {
+    if (has_waited(v) && v.state->cpl != 3) [[unlikely]] { // its user code cannot reach the area
         account_wait(domain_, v);
     }
     if (result.status != Status::ok && !was_entered(v, result.status, port)) [[unlikely]] {
