@@ -52,9 +52,9 @@ void load_segments(CpuLocal& block) {
                  "push %%rax\n\t"
                  "lretq\n"
                  "1: mov %2, %%ss\n\t"
-                 "ltr %w3"
+                 "ltr %w3\n\tlldt %w4" // no LDT: RESET leaves one at address 0
                  :
-                 : "m"(gdt), "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA), "r"(SELECTOR_TSS)
+                 : "m"(gdt), "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA), "r"(SELECTOR_TSS), "r"(0)
                  : "rax", "memory");
 }
 
