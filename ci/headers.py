@@ -13,7 +13,8 @@ import compile_database
 import sources
 
 # Headers of a library that is not on the include path of its neighbours: who includes them.
-BESIDE = {"kernel/include/": "kernel/cap/x", "lib/include/": "lib/src/x", "abi/include/": "lib/src/x", "lib/freestanding/": "lib/src/x"}
+BESIDE = {"kernel/include/": "kernel/cap/x", "lib/include/": "lib/src/x", "abi/include/": "lib/src/x", "lib/freestanding/": "lib/src/x",
+          "test/first_task/": "test/system/ring3/x"}
 
 
 def check(path, database, root=sources.REPOSITORY):

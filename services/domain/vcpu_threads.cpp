@@ -2,17 +2,12 @@
 // Makes the further threads of a monitor; see the header.
 #include "vcpu_threads.hpp"
 
+#include <bulkhead/all_of.hpp>
+
 namespace bulkhead::domain {
 namespace {
 
 constexpr Rights both = Rights::read | Rights::write;
-
-/// Runs the steps in order until one fails.
-template <typename... Steps> Status all_of(Steps&&... steps) {
-    Status status = Status::ok;
-    (void)((status = steps(), status == Status::ok) && ...);
-    return status;
-}
 
 } // namespace
 

@@ -5,8 +5,7 @@
 #include <bulkhead/spawn.hpp>
 
 #include "operations.hpp"
-
-extern "C" void component_entry(); // crt0
+#include "test/first_task/second_thread.hpp"
 
 namespace bulkhead::operations {
 namespace {
@@ -48,25 +47,12 @@ Spawned spawn_worker(const ElfImage& image, std::uint32_t worker, Work what) {
     return result;
 }
 
-/// A thread of this program's, with stack and UTCB where crt0 expects them of a second thread.
+/// A thread of this program's.
 Selector start_near_server(std::uint32_t worker) {
-    const Selector thread = worker_slot(worker, 0);
-    const Selector stack = worker_slot(worker, 1);
-    const Selector portal = worker_slot(worker, 2);
-    make(ObjectType::thread, 0, thread);
-    make(ObjectType::region, layout::stack_bytes, stack);
-    make(ObjectType::portal, 0, portal);
-    const UserVirt stack_top = layout::of_thread(layout::stack_top, 1);
-    expect_ok(sys::map(thread, slot::address_space, layout::of_thread(layout::utcb_address, 1).value, both), "a UTCB");
-    expect_ok(sys::map(stack, slot::address_space, stack_top.value - layout::stack_bytes, both), "a stack");
-    expect_ok(sys::thread_configure(thread, slot::cap_space, slot::address_space,
-                                    UserVirt{reinterpret_cast<std::uint64_t>(&component_entry)}, stack_top,
-                                    static_cast<std::uint64_t>(Work::serve)),
-              "a thread is configured");
-    expect_ok(sys::thread_schedule(thread, Selector{boot_slot::cpu_time}, CpuId{0}, priority, 0, 0), "its CPU time");
-    expect_ok(sys::portal_bind(portal, thread), "its portal");
-    expect_ok(sys::thread_start(thread), "it starts");
-    return portal;
+    const SecondThread slots{worker_slot(worker, 0), worker_slot(worker, 1), worker_slot(worker, 2)};
+    expect_ok(start_second_thread(own_slot::memory, slots, priority, static_cast<std::uint64_t>(Work::serve)),
+              "a thread of its own starts");
+    return slots.portal;
 }
 
 [[noreturn]] void serve() {
