@@ -18,7 +18,7 @@ STATE_INSTRUCTIONS = {"fxsave", "fxsave64", "fxrstor", "fxrstor64", "xsave", "xs
                       "xsaves", "xsaves64", "xrstor", "xrstor64", "xrstors", "xrstors64", "xsetbv", "xgetbv", "fninit", "fnclex", "ldmxcsr",
                       "stmxcsr", "emms", "fnsave", "frstor", "fnstcw", "fldcw", "fildl"}
 VECTOR_OPERAND = re.compile(r"%[xyz]?mm\d|%k[0-7]\b|%st\b")
-# Entries of the return-address predictor of processors that #VMEXIT does not clear it for.
+# Entries of the return-address predictor.
 PREDICTED_RETURNS = 32
 X87 = re.compile(r"^f[a-z0-9]+$")
 

@@ -25,7 +25,7 @@ struct UserFrame {
     std::uint64_t gpr[16];
     std::uint64_t rip;
     std::uint64_t rflags;
-    std::uint64_t fs_base; ///< of the thread's block, for its whole life; ring 3 cannot change it. GS base is 0
+    std::uint64_t fs_base; ///< of the thread's block, for its whole life, whatever ring 3 loads into FS
     std::uint64_t by_iret; ///< 1: every register must be restored (IRET); 0: the SYSCALL convention holds (SYSRET)
 };
 

@@ -144,6 +144,7 @@ void abandon(Thread& caller) {
     } else {
         handler->caller = nullptr;
         // The rest of the request is done on the handler's own time.
+        handler->budget.waits_since = arch::now();
         scheduler::enqueue(*handler);
     }
     caller.callee = nullptr;

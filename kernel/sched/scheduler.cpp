@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/scheduler.hpp"
 
+#include <algorithm>
+
 #include "base/panic.hpp"
 
 namespace bulkhead::kernel::scheduler {
@@ -204,7 +206,9 @@ Thread* choose_anew(Cpu& cpu) {
         next = payer != nullptr ? &end_of_chain(*payer) : nullptr;
     }
     if (payer != nullptr) {
-        payer->utcb().waited += cpu.charged_until - payer->budget.waits_since; // 0 if it was the payer before
+        // 0 if it was the payer before; the other point in time may be another CPU's
+        const std::uint64_t since = payer->budget.waits_since;
+        payer->utcb().waited += std::max(cpu.charged_until, since) - since;
     }
     cpu.payer = payer;
     hand_over(cpu, next);

@@ -155,7 +155,7 @@ def document(widths, rows_of, results):
                            results["costs"].get(width, {})))
     parts.append("\n## The kernel's own operations\n\nInstructions per operation, on the shipped kernel, by system calls from ring 3.\n\n" +
                  kernel_table(rows_of("kernel"), results["bulkhead"].get("kernel", {})))
-    parts.append("\n## Mitigations\n\nInstructions of every exit of a guest, on a processor without AutoIBRS; the rows above have them in them.\n\n" +
+    parts.append("\n## Mitigations\n\nInstructions of every exit of a guest; the rows above have them in them.\n\n" +
                  "".join(["| what | instructions |\n|---|---|\n", *(f"| {what} | {count} |\n" for what, count in results.get("mitigations", {}).items())]))
     if sections := results.get("sections"):
         parts.append(f"\n## Longest times with interrupts off\n\nIn instructions, by what the kernel was entered for, over {sections['cases']} system tests with one CPU; and where such a section "

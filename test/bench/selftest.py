@@ -29,10 +29,10 @@ class Parsing(unittest.TestCase):
                                                "rdmsr": {"min": 1, "median": 2, "max": 3, "samples": 4}})
 
     def test_counts_what_an_exit_executes_for_speculation(self):
-        lines = ["vmrun %rax", "cmpb $0x0,0x1000(%rip) # 1 <svm_overwrites_returns>", "je 9 <svm_run+0x9>", "call 2 <x>", "int3", "call 3 <x>", "int3",
+        lines = ["vmrun %rax", "call 2 <x>", "int3", "call 3 <x>", "int3",
                  "add $0x100,%rsp", "xor %ecx,%ecx", "xor %r8d,%r8d", "xor %ecx,%edx", "ret"]
         counts = mitigations.count("".join(f"ffffffff8020516{i:x}:\t{line}\n" for i, line in enumerate(lines)))
-        self.assertEqual(sorted(counts.values()), [2, 5])
+        self.assertEqual(sorted(counts.values()), [2, 3])
 
     def test_takes_no_half_line(self):
         self.assertEqual(results.parse("bench: cpuid 690 692\nbench: FAIL cpuid\n"), {})

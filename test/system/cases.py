@@ -251,6 +251,9 @@ MACHINES = (
         "ring3-segments", ("REQ-COMP-007",), (), (Expect("log", "ring3: PASS"),), machine=Machine(first_task="ring3"), timeout=30,
     ),
     BootCase(
+        "ring3-segments-no-smap", ("REQ-COMP-007",), (), (Expect("log", "ring3: PASS"),), machine=Machine(first_task="ring3", cpu="max,-smap,-smep"), timeout=30,
+    ),
+    BootCase(
         "unexpected-nmis", ("REQ-KERNEL-013",), (Domain("spin", "spin", "ms=2000"), Domain("hello", "hello", "echo", budget_us=5000, period_us=10000)),
         (Expect("hello", "say something: "), SendNmis(500), Send("hello", "still here\n"), Expect("hello", "heard [still here]"), ended("spin", "poweroff")),
         machine=Machine(smp=2), timeout=60,

@@ -52,7 +52,8 @@ void load_segments(CpuLocal& block) {
                  "push %%rax\n\t"
                  "lretq\n"
                  "1: mov %2, %%ss\n\t"
-                 "ltr %w3\n\tlldt %w4" // no LDT: RESET leaves one at address 0
+                 "ltr %w3\n\t"
+                 "lldt %w4" // none: RESET leaves one at address 0
                  :
                  : "m"(gdt), "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA), "r"(SELECTOR_TSS), "r"(0)
                  : "rax", "memory");
@@ -80,7 +81,7 @@ const char* missing_feature() {
     if ((read_msr(Msr::vm_cr) & vm_cr_svm_disabled) != 0) {
         return "SVM switched off by the firmware (VM_CR.SVMDIS)";
     }
-    if (cpuid(0).eax < 7 || (cpuid(1).ecx & leaf1_xsave) == 0) {
+    if ((cpuid(1).ecx & leaf1_xsave) == 0) {
         return "no XSAVE";
     }
     return nullptr;

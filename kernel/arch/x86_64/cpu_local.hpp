@@ -28,7 +28,8 @@ enum class Ist : std::uint8_t { none = 0, double_fault = 1, nmi = 2, machine_che
 
 struct CpuLocal {
     CpuLocal* self;
-    UserFrame* frame; ///< where an entry from ring 3 saves registers: the thread that return_to_user resumed last
+    UserFrame* frame; ///< where an entry from ring 3 saves registers: the thread that return_to_user resumed last;
+                      ///< null: that one has been configured anew
     std::uint64_t stack_top;            ///< of this CPU's kernel stack
     std::uint64_t scratch;              ///< ring 3's RSP, for a few instructions
     std::uint64_t* fs_base_after_guest; ///< where the back end finds the thread's FS base when a guest has exited

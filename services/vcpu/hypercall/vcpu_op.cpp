@@ -69,12 +69,12 @@ xen::Result is_up(Call& call) {
 }
 
 xen::Result get_runstate_info(Call& call) {
+    Vcpu& v = target(call);
+    if (&v == &call.v && has_waited(v)) {
+        account_wait(call.d, v);
+    }
     return with_in_out<bulkhead_guest_VcpuRunstateInfo>(call, handle(call),
                                                         [&](bulkhead_guest_VcpuRunstateInfo& info) -> xen::Result {
-                                                            Vcpu& v = target(call);
-                                                            if (&v == &call.v && has_waited(v)) {
-                                                                account_wait(call.d, v);
-                                                            }
                                                             const vcpu_runstate_info now = current_runstate(call.d, v);
                                                             info.state = now.state;
                                                             info.state_entry_time = now.state_entry_time;

@@ -6,8 +6,7 @@
 #include <bulkhead/sys.hpp>
 
 #include "root/machine.hpp"
-
-extern "C" void component_entry(); // crt0
+#include "test/first_task/second_thread.hpp"
 
 namespace bulkhead {
 namespace {
@@ -20,6 +19,7 @@ constexpr Selector memory{boot_slot::first_untyped};
 constexpr Selector thread{boot_slot::first_free};
 constexpr Selector stack{boot_slot::first_free + 1};
 constexpr Selector portal{boot_slot::first_free + 2};
+constexpr Selector first_page{boot_slot::first_free + 3};
 } // namespace own_slot
 
 /// The flat data segment that SYSRET loads into SS: ring 3 may load it everywhere.
@@ -52,6 +52,20 @@ bool can_move_fs() {
     return moved != 0;
 }
 
+/// Whether GS can be given a descriptor of this program's own making. RESET leaves a table of them (LDT) at address 0.
+bool can_load_own_descriptor() {
+    constexpr std::uint64_t flat_data_for_ring3 = 0x00cf'f300'0000'ffff;
+    constexpr std::uint16_t first_of_local_table = 0xf; // index 1, LDT, RPL 3
+    *static_cast<volatile std::uint64_t*>(sys::pointer(UserVirt{8})) = flat_data_for_ring3;
+    std::uint64_t loaded = 0;
+    asm volatile("lea 1f(%%rip), %%rax; mov %%rax, %[on_fault]; mov %[selector], %%gs; movq $1, %[loaded]; 1:"
+                 : [loaded] "+m"(loaded), [on_fault] "+m"(sys::utcb().on_fault)
+                 : [selector] "r"(first_of_local_table)
+                 : "rax", "memory");
+    sys::utcb().on_fault = 0;
+    return loaded != 0;
+}
+
 struct Seen {
     Segments segments;
     std::uint64_t utcb;
@@ -81,24 +95,6 @@ void expect_ok(Status status, std::string_view what) {
     expect(status == Status::ok, what);
 }
 
-void start_server() {
-    constexpr Rights both = Rights::read | Rights::write;
-    constexpr UserVirt stack_top = layout::of_thread(layout::stack_top, 1);
-    expect_ok(sys::retype(own_slot::memory, ObjectType::thread, 0, own_slot::thread), "a thread");
-    expect_ok(sys::retype(own_slot::memory, ObjectType::region, layout::stack_bytes, own_slot::stack), "a stack");
-    expect_ok(sys::retype(own_slot::memory, ObjectType::portal, 0, own_slot::portal), "a portal");
-    expect_ok(sys::map(own_slot::thread, slot::address_space, layout::of_thread(layout::utcb_address, 1).value, both),
-              "a place for the UTCB");
-    expect_ok(sys::map(own_slot::stack, slot::address_space, stack_top.value - layout::stack_bytes, both),
-              "a place for the stack");
-    expect_ok(sys::thread_configure(own_slot::thread, slot::cap_space, slot::address_space,
-                                    UserVirt{reinterpret_cast<std::uint64_t>(&component_entry)}, stack_top, serve),
-              "what the thread starts with");
-    expect_ok(sys::thread_schedule(own_slot::thread, Selector{boot_slot::cpu_time}, CpuId{0}, 62, 0, 0), "CPU time");
-    expect_ok(sys::portal_bind(own_slot::portal, own_slot::thread), "the portal's handler");
-    expect_ok(sys::thread_start(own_slot::thread), "the start");
-}
-
 } // namespace
 } // namespace bulkhead
 
@@ -107,7 +103,9 @@ extern "C" [[noreturn]] void component_main(std::uint64_t argument) {
     if (argument == serve) {
         serve_calls();
     }
-    start_server();
+    constexpr SecondThread server{own_slot::thread, own_slot::stack, own_slot::portal};
+    constexpr std::uint32_t above_first_task = 62;
+    expect_ok(start_second_thread(own_slot::memory, server, above_first_task, serve), "a second thread");
     load_segments(stack_segment());
     const Segments own = segments();
     expect(own.ds == stack_segment() && own.es == own.ds && own.gs == own.ds, "a thread may load segment registers");
@@ -118,6 +116,9 @@ extern "C" [[noreturn]] void component_main(std::uint64_t argument) {
     expect(seen.utcb == layout::of_thread(layout::utcb_address, 1).value, "the second thread's block");
     expect(reinterpret_cast<std::uint64_t>(&sys::utcb()) == layout::utcb_address.value, "the first thread's block");
     expect(!seen.moves_fs && !can_move_fs(), "FS can be moved");
+    expect_ok(sys::retype(own_slot::memory, ObjectType::region, page_size, own_slot::first_page), "a page");
+    expect_ok(sys::map(own_slot::first_page, slot::address_space, 0, Rights::read | Rights::write), "its place at 0");
+    expect(!can_load_own_descriptor(), "a descriptor of ring 3's own can be loaded");
     machine.write_serial("ring3: PASS\n");
     machine.debug_exit(static_cast<const BootInfo*>(sys::pointer(boot_info_address))->debug_exit_port, root::exit_good);
     for (;;) {

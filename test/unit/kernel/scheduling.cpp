@@ -21,6 +21,16 @@ std::map<Thread*, std::uint64_t> spin(System& s, std::uint64_t length) {
     return got;
 }
 
+/// Makes `handler` wait for calls; returns the selector of its portal.
+std::uint32_t serve(System& s, Thread& handler) {
+    const std::uint32_t portal = s.make(ObjectType::portal);
+    s.object<Portal>(portal).handler.set(&handler);
+    s.start(handler);
+    s.choose();
+    s.call(handler, Syscall::reply_wait);
+    return portal;
+}
+
 constexpr std::uint64_t ms = 1'000'000; // the fake machine's TSC runs at 1 GHz
 
 } // namespace
@@ -108,11 +118,7 @@ TEST_CASE("REQ-GUEST-014 a thread is told for how long others, or its budget, ke
 TEST_CASE("REQ-GUEST-014 time asleep and time in which its callee works for it is no waiting", "[kernel]") {
     System s;
     Thread& handler = s.thread(20);
-    const std::uint32_t portal = s.make(ObjectType::portal);
-    s.object<Portal>(portal).handler.set(&handler);
-    s.start(handler);
-    s.choose();
-    s.call(handler, Syscall::reply_wait);
+    const std::uint32_t portal = serve(s, handler);
     Thread& caller = s.thread(5);
     s.start(caller);
     s.choose();
@@ -153,11 +159,7 @@ TEST_CASE("REQ-SCHED-001 an exhausted budget comes back with the next period", "
 TEST_CASE("REQ-IPC-001 a call uses the caller's budget up, wherever the handler's code runs", "[kernel]") {
     System s;
     Thread& handler = s.thread(20);
-    const std::uint32_t portal = s.make(ObjectType::portal);
-    s.object<Portal>(portal).handler.set(&handler);
-    s.start(handler);
-    s.choose();
-    s.call(handler, Syscall::reply_wait);
+    const std::uint32_t portal = serve(s, handler);
     Thread& poor = s.thread(5, 0, 1000, 100'000);
     Thread& other = s.thread(5);
     s.start(poor);
@@ -178,11 +180,7 @@ TEST_CASE("REQ-IPC-001 whoever waits for a handler that runs on another CPU goes
           "[kernel]") {
     System s{2};
     Thread& handler = s.thread(20, 0);
-    const std::uint32_t portal = s.make(ObjectType::portal);
-    s.object<Portal>(portal).handler.set(&handler);
-    s.start(handler);
-    s.choose(0);
-    s.call(handler, Syscall::reply_wait);
+    const std::uint32_t portal = serve(s, handler);
     Thread& here = s.thread(5, 0);
     Thread& there = s.thread(5, 1);
     s.start(here);
@@ -235,6 +233,55 @@ TEST_CASE("REQ-IPC-001 a handler that waits in the middle of a call goes on, wok
     s.interrupt(0, 1);
     CHECK(s.current(0) == &handler);
     CHECK(s.cpus_payer(0) == &caller);
+}
+
+TEST_CASE("REQ-SCHED-001 a thread whose CPU time moves while it pays for others is in one CPU's queue only",
+          "[kernel]") {
+    System s{2};
+    Thread& handler = s.thread(5);
+    const std::uint32_t portal = serve(s, handler);
+    Thread& caller = s.thread(5);
+    s.start(caller);
+    s.choose();
+    s.call(caller, Syscall::call, portal, 0);
+    REQUIRE(s.current() == &handler);
+    REQUIRE(s.cpus_payer() == &caller);
+    fake::machine.now += ms;
+    fake::machine.current_cpu = 1;
+    Thread& boss = s.thread(9, 1);
+    s.start(boss);
+    s.choose(1);
+    const std::uint64_t time_of_cpu_1 = time_of_cpus | (std::uint64_t{1} << 32);
+    REQUIRE(s.invoke(boss, s.selector(caller), Method::thread_stop) == Status::ok);
+    REQUIRE(s.invoke(boss, s.selector(caller), Method::thread_schedule, time_of_cpu_1, 5, 0, 0) == Status::ok);
+    REQUIRE(s.invoke(boss, s.selector(caller), Method::thread_start) == Status::ok);
+    fake::machine.now += 20 * ms; // its turn on CPU 0 would be over
+    s.interrupt(0, 1);
+    CHECK(s.current(0) == &handler); // on its own time
+    CHECK(handler.utcb().waited <= 20 * ms);
+    fake::machine.current_cpu = 1;
+    s.call(boss, Syscall::reply_wait);
+    CHECK(s.current(1) == &caller);
+}
+
+TEST_CASE("REQ-GUEST-014 a handler that goes on on its own time has not waited before", "[kernel]") {
+    System s{2};
+    Thread& handler = s.thread(5);
+    const std::uint32_t portal = serve(s, handler);
+    fake::machine.now += 1000 * ms;
+    Thread& caller = s.thread(5);
+    s.start(caller);
+    s.choose();
+    s.call(caller, Syscall::call, portal, 0);
+    REQUIRE(s.current() == &handler);
+    fake::machine.current_cpu = 1;
+    Thread& boss = s.thread(9, 1);
+    s.start(boss);
+    s.choose(1);
+    REQUIRE(s.invoke(boss, s.selector(caller), Method::thread_stop) == Status::ok);
+    s.interrupt(0, 1);
+    REQUIRE(s.current(0) == &handler);
+    CHECK(handler.utcb().waited < ms);
 }
 
 TEST_CASE("REQ-SCHED-003 CPU time is given only out of a CpuTime capability", "[kernel]") {

@@ -34,6 +34,7 @@ Machine::Machine(bool start_it, std::uint32_t vcpus)
       events_{new_pages<EventPage>(page_size), std::free}, vcpus_{vcpus} {
     current = this;
     tsc = 1'000'000;
+    sys::utcb() = {};
     memory = [](const bulkhead_MemoryRequest&, bulkhead_MemoryReply&) {};
     grant = [](const bulkhead_GrantRequest&, bulkhead_GrantReply&) {};
     offers_format = [](OfferFormat) {

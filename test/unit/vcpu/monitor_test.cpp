@@ -421,6 +421,25 @@ TEST_CASE("REQ-GUEST-014 what a thread waited for its CPU is RUNSTATE_runnable, 
     CHECK(told.time[RUNSTATE_runnable] == 230);
 }
 
+TEST_CASE("REQ-GUEST-014 the area is told when the guest's kernel can be reached, not its user code") {
+    Machine m;
+    m.enter_long_mode();
+    constexpr std::uint64_t area = test::scratch + 0x100;
+    REQUIRE(m.vcpu_operation(VCPUOP_register_runstate_memory_area, area) == 0);
+    const auto wait_at = [&](std::uint32_t cpl) {
+        m.runs.push_back([&m, cpl] {
+            m.tsc += 100;
+            sys::utcb().waited += 30;
+            m.state().cpl = cpl;
+            return without_exit();
+        });
+        step(m);
+        return m.load<vcpu_runstate_info>(area).time[RUNSTATE_runnable];
+    };
+    CHECK(wait_at(3) == 0); // by its page tables the guest's kernel is out of reach
+    CHECK(wait_at(0) == 60);
+}
+
 TEST_CASE("run ends with the domain, and its last words are sent") {
     Machine m;
     m.enter_long_mode();

@@ -74,15 +74,14 @@ svm_run:
     pop %rax
     vmload %rax
 
-    // What the guest has left in the return-address predictor is overwritten before the first RET, unless #VMEXIT does that.
-    cmpb $0, svm_overwrites_returns(%rip)
-    je 2f
-    .rept 32 // entries: the deepest that processors without AutoIBRS have
+    // What the guest has left in the return-address predictor is overwritten before the first RET. Always: a processor where
+    // #VMEXIT does that could also mispredict a branch that asks.
+    .rept 32 // entries
     call 1f; int3 // where a RET that is mispredicted comes to
 1:
     .endr
     add $256, %rsp
-3:  xor %ecx, %ecx
+    xor %ecx, %ecx
     xor %edx, %edx
     xor %esi, %esi
     xor %edi, %edi
@@ -97,7 +96,5 @@ svm_run:
     pop %rbx
     pop %rbp
     ret
-2:  lfence // a mispredicted branch comes here, too, and no further
-    jmp 3b
 
     .section .note.GNU-stack, "", @progbits

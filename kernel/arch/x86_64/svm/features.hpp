@@ -14,7 +14,7 @@ struct Features {
     bool decode_assists;
     bool tsc_aux;           ///< RDTSCP or RDPID
     bool branch_barrier;    ///< IBPB
-    bool automatic_ibrs;    ///< AutoIBRS, with which #VMEXIT clears the return-address predictor as well
+    bool automatic_ibrs;    ///< AutoIBRS: the kernel's indirect branches go nowhere that a guest has trained
     bool repeats_injection; ///< QEMU's TCG: an interrupt given by EVENTINJ may come once more, even with IF off
     std::uint64_t xcr0;     ///< all state components; 0: no XSAVE
     std::uint32_t vector_state_bytes; ///< for all of them

@@ -17,10 +17,7 @@
 
 #include <new>
 
-extern "C" {
-void svm_run(bulkhead::HostPhys vmcb, std::uint64_t* gpr, bulkhead::HostPhys host_state);
-constinit bool svm_overwrites_returns{true};
-}
+extern "C" void svm_run(bulkhead::HostPhys vmcb, std::uint64_t* gpr, bulkhead::HostPhys host_state);
 
 namespace bulkhead::kernel::svm {
 namespace {
@@ -59,7 +56,6 @@ bool prepare_machine(BootMemory& memory) {
     if (machine.features.vector_state_bytes > vector_state_bytes) {
         panic("this processor's vector state is larger than the kernel knows how to keep");
     }
-    svm_overwrites_returns = !machine.features.automatic_ibrs;
     const HostPhys maps = memory.allocate(msr_map_bytes + io_map_bytes);
     if (maps.value == 0) {
         return false;

@@ -60,8 +60,9 @@ struct CapItem {
 };
 static_assert(sizeof(CapItem) == 8);
 
-/// A thread's FS base, for its whole life: so far below the stack pointer that it is configured with. Ring 3 cannot
-/// change it (CR4.FSGSBASE is 0), and a GS base it has none.
+/// A thread's FS base, for its whole life: so far below the stack pointer that it is configured with. Ring 3 has no
+/// instruction to move it (CR4.FSGSBASE is 0); a selector that it loads holds until the kernel resumes another thread
+/// or leaves a guest. A GS base it has none.
 inline constexpr std::uint64_t thread_block_bytes = 64;
 
 /// User thread control block: one page, shared by a thread and the kernel. The kernel reads each field once.
@@ -77,7 +78,8 @@ struct Utcb {
     /// an exception stops it. The kernel clears it when it has used it.
     std::uint64_t on_fault;
     /// Kernel -> thread: ticks for which it had something to execute and CPU time of its own, but its CPU was executing
-    /// for somebody else or its budget was used up. Grows only; what it waits at the moment is added when it goes on.
+    /// for somebody else, its budget was used up, or whom it has called was held up. Grows only; what it waits at the
+    /// moment is added when it goes on.
     std::uint64_t waited;
     std::uint64_t reserved[8];
     std::uint8_t data[data_size];
