@@ -426,18 +426,18 @@ TEST_CASE("REQ-GUEST-014 the area is told when the guest's kernel can be reached
     m.enter_long_mode();
     constexpr std::uint64_t area = test::scratch + 0x100;
     REQUIRE(m.vcpu_operation(VCPUOP_register_runstate_memory_area, area) == 0);
-    const auto wait_at = [&](std::uint32_t cpl) {
-        m.runs.push_back([&m, cpl] {
+    const auto exit_at = [&](std::uint32_t cpl, std::uint64_t waited) {
+        m.runs.push_back([&m, cpl, waited] {
             m.tsc += 100;
-            sys::utcb().waited += 30;
+            sys::utcb().waited += waited;
             m.state().cpl = cpl;
             return without_exit();
         });
         step(m);
         return m.load<vcpu_runstate_info>(area).time[RUNSTATE_runnable];
     };
-    CHECK(wait_at(3) == 0); // by its page tables the guest's kernel is out of reach
-    CHECK(wait_at(0) == 60);
+    CHECK(exit_at(3, 30) == 0); // by its page tables the guest's kernel is out of reach
+    CHECK(exit_at(0, 0) == 30);
 }
 
 TEST_CASE("run ends with the domain, and its last words are sent") {
