@@ -42,8 +42,8 @@ inline constexpr MethodText method_texts[] = {
     {Method::untyped_retype, "type | count << 8, size, destination selector -> bytes left",
      "Makes `count` (1 to 256) objects from the unused part of the Untyped; their capabilities, with all rights and "
      "derived from the Untyped's, go to "
-     "consecutive empty slots of the caller's space. `size`: bytes for Untyped, Region (multiples of 4096; Regions of "
-     "2 MiB or more are aligned to 2 MiB); slots "
+     "consecutive empty slots of the caller's space. `size`: bytes for Untyped, Region (multiples of 4096; those of "
+     "multiples of 2 MiB begin at one); slots "
      "for CapSpace (2 to 65536); pages for AddressSpace and Stage2 (2 to 65536: one header, the rest is the page-table "
      "pool); pages of the table for Offers (1 to 1024); 0 for the others. The memory is zeroed. An Untyped with no "
      "descendants left "

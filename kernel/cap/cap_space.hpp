@@ -14,6 +14,7 @@ public:
     /// The slots follow the object in memory. The caller has zeroed it, which is what an empty slot looks like: no loop
     /// over up to 65536 slots here.
     explicit CapSpace(std::uint32_t slots) : Object{ObjectType::cap_space, table(), slots}, slots_{slots} {}
+    static_assert(sizeof(Slot) == cap_slot_bytes);
     static constexpr std::uint64_t bytes(std::uint64_t slots) { return sizeof(CapSpace) + slots * sizeof(Slot); }
 
     std::uint32_t slot_count() const { return slots_; }

@@ -20,7 +20,8 @@ constinit std::uint32_t cpu_count{0};
 
 namespace {
 
-constexpr std::uint64_t root_space_pages = 512;
+/// Its image, and windows through which it looks at a program of the boot image at a time.
+constexpr std::uint64_t root_space_pages = 64;
 constexpr std::uint64_t root_stack_bytes = 64 * 1024;
 constexpr std::uint32_t root_priority = 60;
 /// Slots for the Regions that root itself is made of.

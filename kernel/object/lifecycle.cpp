@@ -114,7 +114,9 @@ public:
         switch (type) {
         case ObjectType::untyped:
         case ObjectType::region:
-            return whole_pages(size) ? align_large(size, alignment) : 0;
+            // What consists of large pages starts where one can.
+            alignment = size % large_page_size == 0 ? large_page_size : page_size;
+            return whole_pages(size) ? size : 0;
         case ObjectType::cap_space:
             return size >= CapSpace::min_slots && size <= CapSpace::max_slots ? CapSpace::bytes(size) : 0;
         case ObjectType::address_space:
@@ -193,13 +195,6 @@ public:
 
     Step unmap(Slot& slot) override { return unmap_step(slot); }
     bool preempt() override { return arch::interrupt_waiting(); }
-
-private:
-    /// Large ranges start where a 2 MiB page can.
-    static std::uint64_t align_large(std::uint64_t size, std::uint64_t& alignment) {
-        alignment = size >= large_page_size ? large_page_size : page_size;
-        return size;
-    }
 };
 
 constinit KernelEnvironment environment;

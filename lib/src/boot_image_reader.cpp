@@ -59,6 +59,23 @@ BootImageError BootImage::map(const bulkhead_Blob& blob, std::span<const std::ui
     return BootImageError::none;
 }
 
+BootImageError BootImage::copy(const bulkhead_Blob& blob, std::span<std::uint8_t> to, std::uint64_t window) {
+    if (!contains(blob) || to.size() != blob.size) {
+        return BootImageError::bad_blob;
+    }
+    for (std::uint64_t done = 0; done < blob.size;) {
+        const std::uint64_t rest = blob.size - done;
+        const std::uint64_t bytes = rest < window ? rest : window;
+        if (const BootImageError error = map_piece(blob.offset + done, bytes); error != BootImageError::none) {
+            return error;
+        }
+        __builtin_memcpy(to.data() + done, sys::pointer(window_), bytes);
+        done += bytes;
+    }
+    unmap();
+    return BootImageError::none;
+}
+
 BootImageError BootImage::read_manifest(bulkhead_BootManifest& manifest) {
     if (bytes_ < page_size) {
         return BootImageError::missing;

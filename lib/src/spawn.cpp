@@ -217,10 +217,9 @@ private:
 } // namespace
 
 std::uint64_t spawn_bytes(const SpawnPlan& plan) {
-    constexpr std::uint64_t bytes_per_slot = 128;           // at most, by the kernel's interface manual
     constexpr std::uint64_t fixed_objects = 16 * page_size; // headers, thread, event set, portal
     std::uint64_t total = fixed_objects + layout::stack_bytes + page_size +
-                          round_up(std::uint64_t{plan.cap_slots} * bytes_per_slot, page_size) +
+                          round_up(std::uint64_t{plan.cap_slots} * cap_slot_bytes, page_size) +
                           std::uint64_t{plan.address_space_pages} * page_size;
     for (std::uint32_t i = 0; i < plan.image.segment_count(); ++i) {
         const ElfSegment segment = plan.image.segment(i);
@@ -231,7 +230,8 @@ std::uint64_t spawn_bytes(const SpawnPlan& plan) {
         if (!to_piece(segment, piece)) {
             return 0;
         }
-        total += piece.bytes + (piece.bytes >= large_page_size ? large_page_size : 0); // aligned to what it is
+        total +=
+            piece.bytes + (piece.bytes % large_page_size == 0 ? large_page_size : 0); // whole large pages are aligned
     }
     return total;
 }

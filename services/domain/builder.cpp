@@ -36,7 +36,7 @@ public:
         };
         constexpr Step steps[] = {
             {"kernel image", &Build::read_kernel},
-            {"ramdisk", &Build::read_ramdisk},
+            {"ramdisk", &Build::check_ramdisk},
             {"memory layout", &Build::plan},
             {"memory", &Build::allocate},
             {"loading", &Build::load},
@@ -86,19 +86,16 @@ private:
         return error == ImageError::none || refuse(to_string(error));
     }
 
-    bool read_ramdisk() {
-        if (config_.ramdisk.size == 0) {
-            return true;
-        }
-        const BootImageError error = ramdisks_.map(config_.ramdisk, ramdisk_);
-        return error == BootImageError::none || refuse(to_string(error));
+    bool check_ramdisk() {
+        return config_.ramdisk.size == 0 || ramdisks_.contains(config_.ramdisk) ||
+               refuse(to_string(BootImageError::bad_blob));
     }
 
     bool plan() {
         if (config_.vcpus == 0 || config_.vcpus > max_vcpus) {
             return refuse("impossible number of vCPUs");
         }
-        const PlanInput input{config_.memory_bytes, ramdisk_.size(), command_line().size()};
+        const PlanInput input{config_.memory_bytes, config_.ramdisk.size, command_line().size()};
         const PlanError error = plan_memory(input, image_, plan_);
         return error == PlanError::none || refuse(to_string(error));
     }
@@ -133,8 +130,19 @@ private:
             return false;
         }
         const std::span<std::uint8_t> ram{static_cast<std::uint8_t*>(sys::pointer(ram_window)), plan_.low_bytes};
-        const bool loaded = load_guest(ram, image_, plan_, {kernel_, ramdisk_, command_line(), config_.vcpus});
-        return good(sys::unmap(low)) && (loaded || refuse("the plan does not fit the images"));
+        const bool loaded = (load_guest(ram, image_, plan_, {kernel_, command_line(), config_.vcpus}) ||
+                             refuse("the plan does not fit the images")) &&
+                            copy_ramdisk(ram);
+        return good(sys::unmap(low)) && loaded;
+    }
+
+    bool copy_ramdisk(std::span<std::uint8_t> ram) {
+        if (config_.ramdisk.size == 0) {
+            return true;
+        }
+        const auto to = ram.subspan(plan_.ramdisk.begin, plan_.ramdisk.size());
+        const BootImageError error = ramdisks_.copy(config_.ramdisk, to);
+        return error == BootImageError::none || refuse(to_string(error));
     }
 
     bool make_vault() {
@@ -373,7 +381,6 @@ private:
     const std::uint32_t crash_after_exits_;
 
     std::span<const std::uint8_t> kernel_{};
-    std::span<const std::uint8_t> ramdisk_{};
     PvhImage image_{};
     MemoryPlan plan_{};
     SpawnPlan spawn_{};
@@ -392,7 +399,6 @@ BuildFailure build_domain(const Workshop& workshop, BootImage& kernels, BootImag
                           std::uint32_t crash_after_exits) {
     const BuildFailure failure = Build{workshop, kernels, ramdisks, domain, crash_after_exits}.run();
     kernels.unmap();
-    ramdisks.unmap();
     if (failure.failed()) {
         (void)take_down_domain(domain);
     }

@@ -42,7 +42,6 @@ bool consistent(std::span<std::uint8_t> ram, const PvhImage& image, const Memory
         }
     }
     return plan.low_bytes == ram.size() && fits(plan.ramdisk.begin, plan.ramdisk.end, ram.size()) &&
-           plan.ramdisk.size() == contents.ramdisk.size() &&
            fits(plan.start.range.begin, plan.start.range.end, ram.size()) &&
            plan.start.command_line.value + contents.command_line.size() < plan.start.range.end &&
            guest_layout::acpi.end <= ram.size();
@@ -90,7 +89,6 @@ bool load_guest(std::span<std::uint8_t> ram, const PvhImage& image, const Memory
         // Retyped memory is zero, but segments may overlap: the later one's tail counts.
         memset(ram.data() + segment.address.value + segment.file_size, 0, segment.memory_size - segment.file_size);
     }
-    writer.copy(plan.ramdisk.begin, contents.ramdisk.data(), contents.ramdisk.size());
     writer.put(guest_layout::acpi.begin, acpi::make_tables(GuestPhys{guest_layout::acpi.begin}, contents.vcpus));
     write_start_block(writer, plan, contents);
     return true;

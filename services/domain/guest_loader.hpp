@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a planned domain into its RAM: kernel, ramdisk, ACPI tables, start-of-day block
+// Writes a planned domain into its RAM, but for the ramdisk: kernel, ACPI tables, start-of-day block
 // (public/arch-x86/hvm/start_info.h). It must not know: where the RAM comes from; it sees low RAM as one span that
 // begins at guest-physical 0 and is all zero.
 #pragma once
@@ -14,12 +14,11 @@ namespace bulkhead::domain {
 
 struct GuestContents {
     std::span<const std::uint8_t> kernel; ///< the file that `image` was parsed from
-    std::span<const std::uint8_t> ramdisk;
     std::string_view command_line;
     std::uint32_t vcpus{1};
 };
 
-/// Copies everything to where `plan` says. `ram` is plan.low_bytes long; image, plan and contents must belong together
+/// Writes everything to where `plan` says. `ram` is plan.low_bytes long; image, plan and contents must belong together
 /// (the plan was made for exactly these sizes), which the function checks before it writes anything.
 [[nodiscard]] bool load_guest(std::span<std::uint8_t> ram, const PvhImage& image, const MemoryPlan& plan,
                               const GuestContents& contents);

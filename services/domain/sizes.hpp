@@ -21,12 +21,11 @@ inline constexpr std::uint32_t foreign_page_slots = 1 + layout::grant_window_pag
 inline constexpr std::uint32_t vault_slots = 32 + slot::max_vcpus * sealed_per_vcpu;
 
 namespace sizes {
-inline constexpr std::uint64_t slot_bytes = 128;
 inline constexpr std::uint64_t vcpu_bytes = 8 * page_size;
 /// The frames and status frames, the Offers (its page, and half the table's size for pins), and the slots.
 inline constexpr std::uint64_t grant_bytes = (max_grant_frames + max_grant_status_frames) * page_size +
                                              (1 + max_grant_frames / 2) * page_size +
-                                             (foreign_page_slots * slot_bytes + page_size);
+                                             (foreign_page_slots * cap_slot_bytes + page_size);
 /// shared_info, console ring, the vault, and page rounding of a few small objects.
 inline constexpr std::uint64_t small_objects = 16 * page_size;
 
@@ -36,14 +35,12 @@ constexpr std::uint64_t divide_up(std::uint64_t value, std::uint64_t by) {
 constexpr std::uint64_t capped(std::uint64_t pages) {
     return pages < max_space_pages ? pages : max_space_pages;
 }
-/// A large range is rounded up to whole large pages when it is made.
 constexpr std::uint64_t range_bytes(std::uint64_t bytes) {
-    const std::uint64_t unit = bytes >= large_page_size ? large_page_size : page_size;
-    return divide_up(bytes, unit) * unit;
+    return divide_up(bytes, page_size) * page_size;
 }
-/// What it takes of an Untyped, wherever that has come to.
+/// What it takes of an Untyped, wherever that has come to: whole large pages begin where one can.
 constexpr std::uint64_t with_alignment(std::uint64_t bytes) {
-    return bytes < large_page_size ? bytes : range_bytes(bytes) + large_page_size;
+    return bytes + (bytes % large_page_size == 0 ? large_page_size : 0);
 }
 } // namespace sizes
 
@@ -80,7 +77,7 @@ constexpr std::uint64_t monitor_pages(const MemoryPlan& plan) {
 constexpr std::uint64_t domain_bytes(const MemoryPlan& plan, std::uint32_t vcpus, std::uint64_t monitor) {
     return sizes::range_bytes(plan.low_bytes) + stage2_pages(plan) * page_size + monitor +
            sizes::range_bytes(sizes::grant_bytes) + sizes::with_alignment(hole_bytes(plan)) +
-           vcpus * (sizes::vcpu_bytes + vcpu_thread_bytes) + sizes::range_bytes(vault_slots * sizes::slot_bytes) +
+           vcpus * (sizes::vcpu_bytes + vcpu_thread_bytes) + sizes::range_bytes(vault_slots * cap_slot_bytes) +
            sizes::small_objects;
 }
 

@@ -28,10 +28,9 @@ inline constexpr Profile profiles[part_count] = {
     {"grant", ClientId::grant, 1152, 48, Rights::read | Rights::derive, false},
     {"event", ClientId::event, 4096, 32, Rights::read | Rights::derive, true},
     {"memory", ClientId::memory, 2048, 64, Rights::read | Rights::derive, true},
-    // Maps kernels and ramdisks, in 4 KiB pages, while it builds: up to half a gigabyte of them. Monitors' faults are
-    // signalled to
-    // its own event set.
-    {"domain", ClientId::domain, 8192, 288, Rights::read | Rights::write | Rights::derive, true},
+    // Maps a kernel of up to 128 MiB, in 4 KiB pages, while it builds. Monitors' faults are signalled to its own event
+    // set.
+    {"domain", ClientId::domain, 6208, 96, Rights::read | Rights::write | Rights::derive, true},
 };
 constexpr const Profile& profile(Part part) {
     return profiles[static_cast<std::uint32_t>(part)];

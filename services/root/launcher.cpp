@@ -248,7 +248,7 @@ Status Launcher::give_memory() {
         }
     }
     std::uint32_t given = 0;
-    return pool_.give_rest(space(Part::memory), slot::first_lendable, slot::max_lendable, root_slot::scratch, given);
+    return pool_.give_rest(space(Part::memory), slot::first_lendable, slot::max_lendable, given);
 }
 
 } // namespace bulkhead::root

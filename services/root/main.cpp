@@ -66,8 +66,10 @@ bool bring_up(const BootInfo& boot, Launcher& launcher, MemoryPool& pool, BootIm
     const std::uint64_t free_bytes = pool.left();
     Status status = pool.reserve(bytes);
     const std::uint64_t modules = image_bytes(boot);
-    log("memory: {} KiB kernel and root, {} KiB boot image, {} KiB components, {} KiB for guests",
-        (boot.kernel_bytes - modules) / 1024, modules / 1024, (free_bytes - pool.left()) / 1024, pool.left() / 1024);
+    // What guests get begins and ends at multiples of 2 MiB.
+    const std::uint64_t unused = free_bytes - pool.left() - bytes;
+    log("memory: {} KiB kernel and root, {} KiB boot image, {} KiB components, {} KiB unused, {} KiB for guests",
+        (boot.kernel_bytes - modules) / 1024, modules / 1024, bytes / 1024, unused / 1024, pool.left() / 1024);
     if (status == Status::ok) {
         status = make_own_objects(pool);
     }
@@ -125,8 +127,8 @@ extern "C" [[noreturn]] void component_main(std::uint64_t argument) {
         log("this is not the kernel that root was built for");
         give_up(boot);
     }
-    MemoryPool pool{Selector{boot_slot::first_untyped}, boot.untyped_count, boot.untyped_size,
-                    root_slot::system_memory};
+    MemoryPool pool{Selector{boot_slot::first_untyped}, boot.untyped_count, boot.untyped_size, root_slot::system_memory,
+                    root_slot::memory_rest};
     BootImage image{Selector{boot_slot::first_module}, image_bytes(boot), root_slot::image_piece,
                     root_address::image_window};
     Launcher launcher{boot, image, manifest, pool};

@@ -15,6 +15,7 @@ inline constexpr Selector portal{boot_slot::first_free + 1};
 inline constexpr Selector scratch{boot_slot::first_free + 2};
 inline constexpr Selector image_piece{boot_slot::first_free + 3};
 inline constexpr Selector system_memory{boot_slot::first_free + 4};
+inline constexpr Selector memory_rest{boot_slot::first_free + 5};
 
 inline constexpr Selector clerk_thread{boot_slot::first_free + 8};
 inline constexpr Selector clerk_events{boot_slot::first_free + 9};

@@ -6,13 +6,14 @@ import re
 TOLERANCE = 0.03  # a row may grow by that
 STARTED = re.compile(r"'\w+' started \(d\d+, (?P<mib>\d+) MiB, 1 vcpu\): (?P<beside>\d+) KiB beside its RAM, built in (?P<us>\d+) us from TSC (?P<tsc>\d+)")
 TICKS_PER_US = 1000  # where one tick is one instruction, and one instruction a nanosecond
-MEMORY = re.compile(r"\[root\] memory: (\d+) KiB kernel and root, (\d+) KiB boot image, (\d+) KiB components")
+MEMORY = re.compile(r"\[root\] memory: (\d+) KiB kernel and root, (\d+) KiB boot image, (\d+) KiB components, (\d+) KiB unused")
 LINE = re.compile(r"bench: (\w+) (\d+) (\d+) (\d+) (\d+)\s*$", re.MULTILINE)
 
 
 MEMORY_ROWS = (
     ("kernel_and_root", "kernel and root, what the kernel made at start-up, and what it does not hand out"),
     ("components", "the other components: programs, capability spaces, page tables, memory of their own"),
+    ("unused", "left over before, between and behind: guests' memory begins and ends at multiples of 2 MiB; in none of the other rows"),
     ("all_with_no_domain", "both"),
     ("all_with_1_domain", "the same, and what a domain of 16 MiB has beside its RAM"),
     ("all_with_16_domains", "the same with 16 such domains"),
@@ -54,7 +55,8 @@ def memory(text):
     if not used or not domains:
         return {}
     kernel, components = int(used[1]), int(used[3])
-    return {"kernel_and_root": exactly(kernel), "components": exactly(components), "all_with_no_domain": exactly(kernel + components),
+    return {"kernel_and_root": exactly(kernel), "components": exactly(components), "unused": exactly(int(used[4])),
+            "all_with_no_domain": exactly(kernel + components),
             "all_with_1_domain": exactly(kernel + components + domains[0]), f"all_with_{len(domains)}_domains": exactly(kernel + components + sum(domains))}
 
 

@@ -49,11 +49,11 @@ class Parsing(unittest.TestCase):
         self.assertEqual(results.boot("bench: init 9000 9000 9000 1\n"), {})
 
     def test_reads_what_memory_is_used(self):
-        text = "[root] memory: 10 KiB kernel and root, 999 KiB boot image, 20 KiB components, 7 KiB for guests\n"
+        text = "[root] memory: 10 KiB kernel and root, 999 KiB boot image, 20 KiB components, 5 KiB unused, 7 KiB for guests\n"
         domain = "[domain] 'x' started (d1, 16 MiB, 1 vcpu): {} KiB beside its RAM, built in 5 us from TSC 100\n"
         found = results.memory(text + domain.format(3) + domain.format(4))
         self.assertEqual({row: each["median"] for row, each in found.items()},
-                         {"kernel_and_root": 10, "components": 20, "all_with_no_domain": 30, "all_with_1_domain": 33, "all_with_2_domains": 37})
+                         {"kernel_and_root": 10, "components": 20, "unused": 5, "all_with_no_domain": 30, "all_with_1_domain": 33, "all_with_2_domains": 37})
         self.assertEqual(results.memory(text), {})
 
 

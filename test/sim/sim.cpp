@@ -205,7 +205,7 @@ Component& Machine::add_first_task(std::span<const std::uint64_t> untypeds, std:
                                    std::uint32_t debug_exit_port) {
     State& s = *state_;
     Component& c = new_component("root");
-    c.cap_space_ = s.make(ObjectType::cap_space, 1u << boot_slots_order);
+    c.cap_space_ = s.make(ObjectType::cap_space, 1u << 13);
     c.address_space_ = s.make(ObjectType::address_space, address_space_pages);
     c.thread_ = s.make(ObjectType::thread, 0);
     auto& space = s.object<AddressSpace>(c.address_space_);

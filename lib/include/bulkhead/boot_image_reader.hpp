@@ -28,6 +28,11 @@ public:
     [[nodiscard]] BootImageError read_manifest(bulkhead_BootManifest& manifest);
     /// Maps a blob to read it. Only one is mapped at a time: the one before goes.
     [[nodiscard]] BootImageError map(const bulkhead_Blob& blob, std::span<const std::uint8_t>& content);
+    static constexpr std::uint64_t copy_window = std::uint64_t{8} << 20;
+    /// Copies a whole blob to `to`, which is as long as that, mapping `window` bytes (whole pages) of it at a time.
+    /// Nothing stays mapped.
+    [[nodiscard]] BootImageError copy(const bulkhead_Blob& blob, std::span<std::uint8_t> to,
+                                      std::uint64_t window = copy_window);
     void unmap();
     /// True if it is a page-aligned piece of the image, and not empty.
     bool contains(const bulkhead_Blob& blob) const;

@@ -87,6 +87,18 @@ TEST_CASE("REQ-CAP-005 all that is left of an Untyped can be had in one piece", 
     CHECK(System::value(root) == page_size);
 }
 
+TEST_CASE("only what consists of whole large pages begins where one can", "[kernel]") {
+    System s;
+    s.make(ObjectType::region, page_size);
+    const std::uint64_t before = s.slot(untyped).capability.word + s.slot(untyped).capability.badge;
+    const std::uint32_t odd = s.make(ObjectType::region, large_page_size + page_size);
+    CHECK(s.slot(odd).capability.word == before);
+    const std::uint32_t whole = s.make(ObjectType::region, 2 * large_page_size);
+    CHECK(s.slot(whole).capability.word % large_page_size == 0);
+    const std::uint32_t odd_untyped = s.make(ObjectType::untyped, large_page_size + page_size);
+    CHECK(s.slot(odd_untyped).capability.word == s.slot(whole).capability.word + 2 * large_page_size);
+}
+
 TEST_CASE("REQ-CAP-003 mapping goes on after preemption and is undone whole when tables run out", "[kernel]") {
     System s;
     Thread& root = s.thread(40);

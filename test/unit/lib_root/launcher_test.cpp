@@ -105,7 +105,7 @@ TEST_CASE("every component reads its start message", "[root]") {
     CHECK(memory.tsc_khz == 1'000'000);
     CHECK(memory.boot_tsc == 1000);
     CHECK(memory.wall_clock_ns == 1'000'000'000);
-    CHECK(memory.untyped_count == 2);
+    CHECK(memory.untyped_count == 1); // the system's own memory takes the smaller one
     CHECK(memory.image_bytes == 0);
     CHECK(read(Part::domain).image_bytes == w.image->bytes());
     CHECK(read(Part::domain).untyped_count == 0);
@@ -167,12 +167,10 @@ TEST_CASE("all memory that the system does not need goes to services/memory", "[
     });
     CHECK(lent >= (10u << 20));
     CHECK(lent % large_page_size == 0);
-    // The smaller Untyped was untouched or is gone; root keeps nothing that it could make memory from.
+    // Root keeps nothing that it could make memory from.
+    CHECK(w.machine.inspect(*w.root, Selector{boot_slot::first_untyped}).type == ObjectType::null);
     CHECK(w.machine.inspect(*w.root, Selector{boot_slot::first_untyped + 1}).type == ObjectType::null);
-    w.machine.run_as(*w.root, [] {
-        CHECK(sys::retype(Selector{boot_slot::first_untyped}, ObjectType::region, large_page_size, Selector{4000}) ==
-              Status::out_of_memory);
-    });
+    CHECK(w.machine.inspect(*w.root, root_slot::memory_rest).type == ObjectType::null);
 }
 
 TEST_CASE("mistakes in the image are said and nothing runs", "[root]") {
@@ -237,7 +235,39 @@ TEST_CASE("an image that is none is not believed", "[root]") {
     }
 }
 
+TEST_CASE("what lies behind the system's memory is whole large pages, as many as there are", "[root]") {
+    constexpr std::uint64_t all = 17u << 20;
+    World w{good_image().finish(), {all}};
+    REQUIRE(w.bring_up());
+    w.start();
+    w.machine.run_as(w.part(Part::memory), [&] {
+        const auto bytes = sys::info(slot::first_lendable);
+        REQUIRE(bytes);
+        CHECK(*bytes % large_page_size == 0);
+        CHECK(*bytes >= all - (8u << 20));
+        CHECK(sys::retype(slot::first_lendable, ObjectType::region, *bytes, Selector{1900}) == Status::ok);
+    });
+}
+
+TEST_CASE("a blob is copied through windows smaller than itself", "[root]") {
+    World w;
+    REQUIRE(w.bring_up());
+    w.machine.run_as(*w.root, [&] {
+        const bulkhead_Blob& blob = w.manifest.components[0].elf;
+        std::span<const std::uint8_t> mapped;
+        REQUIRE(w.image->map(blob, mapped) == BootImageError::none);
+        const std::vector<std::uint8_t> expected(mapped.begin(), mapped.end());
+        std::vector<std::uint8_t> copied(expected.size());
+        REQUIRE(w.image->copy(blob, copied, page_size) == BootImageError::none);
+        CHECK(copied == expected);
+        copied.pop_back();
+        CHECK(w.image->copy(blob, copied, page_size) == BootImageError::bad_blob);
+        copied.resize(expected.size());
+        CHECK(w.image->copy({w.image->bytes(), blob.size}, copied) == BootImageError::bad_blob);
+    });
+}
+
 TEST_CASE("too little memory is an answer, not a crash", "[root]") {
-    World w{good_image().finish(), {4u << 20}};
+    World w{good_image().finish(), {2u << 20}};
     CHECK_FALSE(w.bring_up());
 }

@@ -34,7 +34,7 @@ bool World::bring_up() {
     machine.run_as(*root, [&] {
         const auto& boot = *static_cast<const BootInfo*>(sys::pointer(boot_info_address));
         pool = std::make_unique<MemoryPool>(Selector{boot_slot::first_untyped}, boot.untyped_count, boot.untyped_size,
-                                            root_slot::system_memory);
+                                            root_slot::system_memory, root_slot::memory_rest);
         image = std::make_unique<BootImage>(Selector{boot_slot::first_module}, boot.module_size[0],
                                             root_slot::image_piece, root_address::image_window);
         if (image->read_manifest(manifest) != BootImageError::none) {

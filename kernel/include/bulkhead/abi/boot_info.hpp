@@ -24,7 +24,7 @@ inline constexpr std::uint32_t first_untyped = 16; ///< `untyped_count` of them,
 inline constexpr std::uint32_t max_untyped = 16;
 inline constexpr std::uint32_t first_free = 64;
 } // namespace boot_slot
-inline constexpr std::uint32_t boot_slots_order = 13;
+inline constexpr std::uint32_t boot_slots_order = 11;
 
 struct BootInfo {
     std::uint64_t magic;

@@ -33,6 +33,9 @@ using Tsc = Strong<struct TscTag, std::uint64_t>;
 
 inline constexpr std::uint64_t page_shift = 12;
 inline constexpr std::uint64_t page_size = std::uint64_t{1} << page_shift;
+/// What a slot of a CapSpace takes of the Untyped that the space is made of, beside the space's header (a page at
+/// most).
+inline constexpr std::uint64_t cap_slot_bytes = 112;
 inline constexpr std::uint64_t large_page_size = std::uint64_t{2} << 20;
 /// One past the last address a component may use (lower canonical half, less one page: see SYSRET in APM 2, 2.4).
 inline constexpr std::uint64_t user_end = 0x0000'7fff'ffff'f000;
