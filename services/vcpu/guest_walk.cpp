@@ -121,14 +121,16 @@ bool has_reserved_bits(std::uint64_t entry, std::uint32_t level, bool large, boo
 
 /// What the levels together allow.
 struct Allowed {
-    std::uint64_t granted{pte_writable | pte_user};
-    std::uint64_t denied{0}; ///< pte_no_execute
+    std::uint64_t granted{~std::uint64_t{0}}; ///< bits that every entry has
+    std::uint64_t denied{0};                  ///< bits that one has: pte_no_execute
 
     void narrow(std::uint64_t entry) {
         granted &= entry;
         denied |= entry;
     }
     bool writable() const { return (granted & pte_writable) != 0; }
+    /// Nearly always they are: then no entry needs a bit set.
+    bool all_accessed() const { return (granted & pte_accessed) != 0; }
     bool permits(const Access& a, const PagingState& p, bool no_execute) const {
         const bool user = (granted & pte_user) != 0;
         const bool execute = !no_execute || (denied & pte_no_execute) == 0;
@@ -153,6 +155,16 @@ Walk fault(const Access& a, bool no_execute, std::uint32_t present) {
             present | (a.write ? error_write : 0) | (a.user ? error_user : 0) |
                 (a.execute && no_execute ? error_fetch : 0),
             {}};
+}
+
+/// Accessed bits of the entries that a walk has used, from the top to the leaf at that level, and the leaf's dirty bit.
+template <const Format& f>
+[[gnu::noinline]] void mark_used(const Entry (&seen)[f.levels], std::uint32_t leaf_level, bool written) {
+    for (std::uint32_t i = leaf_level - 1; i < f.levels; ++i) {
+        if (seen[i].where != nullptr) {
+            set_bits(seen[i], pte_accessed | (i == leaf_level - 1 && written ? pte_dirty : 0), f.entry_bytes);
+        }
+    }
 }
 
 template <const Format& f>
@@ -195,12 +207,11 @@ Walk walk_as(const GuestMemory& memory, const PagingState& paging, std::uint64_t
         if (!allowed.permits(access, paging, no_execute)) {
             return fault(access, no_execute, error_present);
         }
-        for (std::uint32_t i = level - 1; i < f.levels; ++i) {
-            if (seen[i].where != nullptr) {
-                set_bits(seen[i], pte_accessed | (i == level - 1 && access.write ? pte_dirty : 0), f.entry_bytes);
-            }
+        const bool was_dirty = (e.value & pte_dirty) != 0;
+        if (!allowed.all_accessed() || (access.write && !was_dirty)) [[unlikely]] {
+            mark_used<f>(seen, level, access.write);
         }
-        const bool dirty = access.write || (e.value & pte_dirty) != 0;
+        const bool dirty = access.write || was_dirty;
         // Reading is permitted: what a write needs besides.
         const bool writable = !access.execute && (allowed.writable() || (!access.user && (paging.cr0 & cr0_wp) == 0));
         return {WalkStatus::ok, 0,
