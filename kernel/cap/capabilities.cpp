@@ -146,8 +146,9 @@ Step Capabilities::remove_step(Slot& slot) {
         return step == Step::done ? Step::more : step;
     }
     if (slot.space != nullptr) {
-        const Step step = environment_.unmap(slot);
-        return step == Step::done ? Step::more : step;
+        if (const Step step = environment_.unmap(slot); step != Step::done) {
+            return step;
+        }
     }
     for (std::uint32_t i = 0; slot.child != nullptr; ++i) {
         if (i == promotions_per_step) {
