@@ -46,8 +46,11 @@ TimeScale TimeScale::of_khz(std::uint64_t khz) {
 }
 
 std::uint64_t TimeScale::ns(std::uint64_t ticks) const {
-    const Wide shifted = shift >= 0 ? Wide{ticks} << shift : Wide{ticks >> -shift};
-    return static_cast<std::uint64_t>((shifted * mul) >> 32);
+    // Shifts left are done behind the multiplication, which loses nothing, in halves: a shift of 128 bits costs more.
+    const int left = shift > 0 ? shift : 0;
+    const Wide product = Wide{shift < 0 ? ticks >> -shift : ticks} * mul;
+    return static_cast<std::uint64_t>(product >> 64) << (32 + left) |
+           static_cast<std::uint64_t>(product) >> (32 - left);
 }
 
 std::uint64_t TimeScale::ticks(std::uint64_t ns_wanted) const {

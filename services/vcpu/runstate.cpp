@@ -23,10 +23,13 @@ void set_runstate(Domain& d, Vcpu& v, int state) {
     const std::uint64_t now = d.now_ns();
     const std::uint64_t passed = now - info.state_entry_time;
     const std::uint64_t waited = sys::utcb().waited;
-    const std::uint64_t runnable = std::min(d.clock.scale().ns(waited - v.runstate.waited), passed);
-    v.runstate.waited = waited;
-    info.time[info.state] += passed - runnable;
-    info.time[RUNSTATE_runnable] += runnable;
+    info.time[info.state] += passed;
+    if (waited != v.runstate.waited) {
+        const std::uint64_t runnable = std::min(d.clock.scale().ns(waited - v.runstate.waited), passed);
+        v.runstate.waited = waited;
+        info.time[info.state] -= runnable;
+        info.time[RUNSTATE_runnable] += runnable;
+    }
     info.state = state;
     info.state_entry_time = now;
 }
