@@ -22,6 +22,21 @@ std::uint64_t guest_ns(const vcpu_time_info& time, std::uint64_t tsc) {
 }
 } // namespace
 
+TEST_CASE("ticks are scaled as Xen's guests scale them, whatever their number", "[vcpu][clock]") {
+    std::mt19937_64 random{7};
+    for (const std::uint64_t khz :
+         {1ull, 999ull, 500'000ull, 1'000'000ull, 2'999'999ull, 3'400'000ull, 12'345'678ull}) {
+        const TimeScale scale = TimeScale::of_khz(khz);
+        for (std::uint32_t i = 0; i < 10'000; ++i) {
+            const std::uint64_t ticks = random() >> (random() % 64);
+            // Xen's public/xen.h: shift, multiply, take the upper part.
+            using Wide = unsigned __int128;
+            const Wide shifted = scale.shift >= 0 ? Wide{ticks} << scale.shift : Wide{ticks >> -scale.shift};
+            REQUIRE(scale.ns(ticks) == static_cast<std::uint64_t>((shifted * scale.mul) >> 32));
+        }
+    }
+}
+
 TEST_CASE("the scale is as fine as its format allows, for any frequency") {
     std::mt19937_64 random{1};
     std::vector<std::uint64_t> frequencies{1,         2,         999,       1000,  999'999,
