@@ -23,9 +23,9 @@ struct Profile {
 };
 inline constexpr Profile profiles[part_count] = {
     // The console binds the line's interrupt to its own event set: hence `write`.
-    {"console", ClientId::console, 1152, 48, Rights::read | Rights::write | Rights::derive, true},
+    {"console", ClientId::console, 1152, 24, Rights::read | Rights::write | Rights::derive, true},
     // No memory: who can make a space can say of it that it is any peer's, and map there what that one is offered.
-    {"grant", ClientId::grant, 1152, 48, Rights::read | Rights::derive, false},
+    {"grant", ClientId::grant, 1152, 24, Rights::read | Rights::derive, false},
     {"event", ClientId::event, 4096, 32, Rights::read | Rights::derive, true},
     {"memory", ClientId::memory, 2048, 64, Rights::read | Rights::derive, true},
     // Maps a kernel of up to 128 MiB, in 4 KiB pages, while it builds. Monitors' faults are signalled to its own event
